@@ -1,0 +1,308 @@
+"""Dead letters: events that cannot be handled, parked with everything that came after them for the same key.
+
+A parked key keeps its order: later events wait behind the failed one until an operator retries (the worker then handles
+them in order) or skips the failed one with a reason. All other keys go on.
+"""
+
+import base64
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from amtsbus import inbox
+from amtsbus.inbox import Mark
+from amtsbus.kafka import MalformedRecordError, Record, meta_of
+from amtsbus.postgres import Row, Tx
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One parked event."""
+
+    dead_letter_id: int
+    consumer: str
+    record: Record
+    event_id: UUID | None
+    event_type: str | None
+    reason: str
+    traceback: str | None
+    failed: bool
+    attempts: int
+    parked_at: datetime
+    state: str
+    resolved_at: datetime | None
+    resolved_by: str | None
+    resolved_why: str | None
+
+
+@dataclass(frozen=True)
+class ParkedKey:
+    """A key whose events wait, and why."""
+
+    consumer: str
+    topic: str
+    key: str
+    waiting: int
+    dead_letter_id: int
+    event_type: str | None
+    reason: str
+    parked_at: datetime
+    retry_requested: bool
+
+
+async def parked_among(tx: Tx, consumer: str, topic: str, keys: Sequence[bytes]) -> set[bytes]:
+    """Those of `keys` that are parked. Waits for a retry of one of them that runs at this moment."""
+    rows = await tx.fetch(
+        "SELECT key FROM amtsbus.parked_keys WHERE consumer = $1 AND topic = $2 AND key = ANY($3::bytea[]) FOR SHARE",
+        consumer,
+        topic,
+        keys,
+    )
+    return {row["key"] for row in rows}
+
+
+async def park(
+    tx: Tx,
+    consumer: str,
+    topic: str,
+    record: Record,
+    *,
+    reason: str,
+    failed: bool,
+    traceback: str | None = None,
+    event_id: UUID | None = None,
+    event_type: str | None = None,
+) -> None:
+    """Park one record, raw, and its key with it. Parking the same record again changes nothing."""
+    key = record.key or b""
+    await tx.execute(
+        "INSERT INTO amtsbus.parked_keys (consumer, topic, key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        consumer,
+        topic,
+        key,
+    )
+    headers = [[name, base64.b64encode(value or b"").decode()] for name, value in record.headers]
+    await tx.execute(
+        "INSERT INTO amtsbus.dead_letters (consumer, topic, partition, record_offset, record_timestamp, key, headers, "
+        "value, event_id, event_type, reason, traceback, failed) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
+        consumer,
+        topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        key,
+        json.dumps(headers),
+        record.value,
+        event_id,
+        event_type,
+        reason,
+        traceback,
+        failed,
+    )
+
+
+_COLUMNS = """dead_letter_id, consumer, topic, partition, record_offset, record_timestamp, key, headers, value, event_id,
+    event_type, reason, traceback, failed, attempts, parked_at, state, resolved_at, resolved_by, resolved_why"""
+
+
+def _dead_letter(row: Row) -> DeadLetter:
+    headers = [(name, base64.b64decode(value)) for name, value in json.loads(row["headers"])]
+    record = Record(
+        topic=row["topic"],
+        partition=row["partition"],
+        offset=row["record_offset"],
+        timestamp=row["record_timestamp"],
+        key=row["key"] or None,
+        value=row["value"],
+        headers=headers,
+    )
+    fields = {name: row[name] for name in DeadLetter.__dataclass_fields__ if name != "record"}
+    return DeadLetter(record=record, **fields)
+
+
+async def list_parked(tx: Tx, *, consumer: str | None = None, limit: int = 100) -> list[ParkedKey]:
+    """The parked keys, the longest waiting first."""
+    rows = await tx.fetch(
+        """
+        SELECT k.consumer, k.topic, k.key, k.parked_at, k.retry_requested_at,
+               d.dead_letter_id, d.event_type, d.reason, n.waiting
+        FROM amtsbus.parked_keys k
+        CROSS JOIN LATERAL (
+            SELECT dead_letter_id, event_type, reason FROM amtsbus.dead_letters
+            WHERE consumer = k.consumer AND topic = k.topic AND key = k.key AND state = 'parked'
+            ORDER BY dead_letter_id LIMIT 1
+        ) d
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS waiting FROM amtsbus.dead_letters
+            WHERE consumer = k.consumer AND topic = k.topic AND key = k.key AND state = 'parked'
+        ) n
+        WHERE $1::text IS NULL OR k.consumer = $1
+        ORDER BY k.parked_at LIMIT $2
+        """,
+        consumer,
+        limit,
+    )
+    return [
+        ParkedKey(
+            consumer=row["consumer"],
+            topic=row["topic"],
+            key=row["key"].decode("utf-8", "backslashreplace"),
+            waiting=row["waiting"],
+            dead_letter_id=row["dead_letter_id"],
+            event_type=row["event_type"],
+            reason=row["reason"],
+            parked_at=row["parked_at"],
+            retry_requested=row["retry_requested_at"] is not None,
+        )
+        for row in rows
+    ]
+
+
+async def get(tx: Tx, dead_letter_id: int) -> DeadLetter | None:
+    """One dead letter, whatever its state."""
+    row = await tx.fetchrow(
+        f"SELECT {_COLUMNS} FROM amtsbus.dead_letters WHERE dead_letter_id = $1",  # noqa: S608 - a constant
+        dead_letter_id,
+    )
+    return _dead_letter(row) if row else None
+
+
+async def waiting(tx: Tx, consumer: str, topic: str, key: bytes, limit: int = 100) -> list[DeadLetter]:
+    """The parked events of one key, in order."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM amtsbus.dead_letters "  # noqa: S608 - a constant
+        "WHERE consumer = $1 AND topic = $2 AND key = $3 AND state = 'parked' ORDER BY dead_letter_id LIMIT $4",
+        consumer,
+        topic,
+        key,
+        limit,
+    )
+    return [_dead_letter(row) for row in rows]
+
+
+async def request_retry(tx: Tx, *, by: str, dead_letter_id: int | None = None, consumer: str | None = None) -> int:
+    """Ask the worker to handle parked keys again: that of one dead letter, all of one consumer, or all.
+
+    Returns:
+        How many keys will be retried. The worker takes them within a second.
+    """
+    tag = await tx.execute(
+        """
+        UPDATE amtsbus.parked_keys k SET retry_requested_at = clock_timestamp(), retry_requested_by = $1
+        WHERE ($2::text IS NULL OR k.consumer = $2)
+          AND ($3::bigint IS NULL OR (k.consumer, k.topic, k.key) =
+              (SELECT consumer, topic, key FROM amtsbus.dead_letters WHERE dead_letter_id = $3))
+        """,
+        by,
+        consumer,
+        dead_letter_id,
+    )
+    return int(tag.split()[-1])
+
+
+async def skip(tx: Tx, dead_letter_id: int, *, by: str, why: str) -> bool:
+    """Give up one parked event for good, and have those behind it retried.
+
+    To its reader the event counts as seen: it leaves no gap, and a later copy of it has no effect.
+
+    Returns:
+        Whether it was parked.
+    """
+    letter = await get(tx, dead_letter_id)
+    if letter is None:
+        return False
+    await _lock_key(tx, letter.consumer, letter.record.topic, letter.record.key or b"")
+    tag = await tx.execute(
+        "UPDATE amtsbus.dead_letters SET state = 'skipped', resolved_at = clock_timestamp(), resolved_by = $2, "
+        "resolved_why = $3 WHERE dead_letter_id = $1 AND state = 'parked'",
+        dead_letter_id,
+        by,
+        why,
+    )
+    if tag != "UPDATE 1":
+        return False
+    with contextlib.suppress(MalformedRecordError):
+        meta = meta_of(letter.record, letter.record.topic)
+        mark = Mark(meta.sequence, meta.id, meta.time)
+        await inbox.record(tx, letter.consumer, [meta.id])
+        await inbox.advance(tx, letter.consumer, letter.record.topic, {meta.subject: mark})
+    await request_retry(tx, by=by, dead_letter_id=dead_letter_id)
+    return True
+
+
+async def _lock_key(tx: Tx, consumer: str, topic: str, key: bytes) -> bool:
+    row: Any = await tx.fetchrow(
+        "SELECT 1 FROM amtsbus.parked_keys WHERE consumer = $1 AND topic = $2 AND key = $3 FOR UPDATE",
+        consumer,
+        topic,
+        key,
+    )
+    return row is not None
+
+
+async def requested_retries(tx: Tx, consumers: Sequence[str]) -> list[tuple[str, str, bytes, str]]:
+    """(consumer, topic, key, who asked) of the keys that are to be retried."""
+    rows = await tx.fetch(
+        "SELECT consumer, topic, key, retry_requested_by FROM amtsbus.parked_keys "
+        "WHERE retry_requested_at IS NOT NULL AND consumer = ANY($1::text[]) ORDER BY retry_requested_at LIMIT 100",
+        consumers,
+    )
+    return [(row["consumer"], row["topic"], row["key"], row["retry_requested_by"]) for row in rows]
+
+
+async def next_waiting(tx: Tx, consumer: str, topic: str, key: bytes) -> DeadLetter | None:
+    """Lock a parked key and give its next event; frees the key and gives None where nothing waits any more.
+
+    While the lock is held, new events of the key wait: they can never overtake the parked ones.
+    """
+    if not await _lock_key(tx, consumer, topic, key):
+        return None
+    events = await waiting(tx, consumer, topic, key, limit=1)
+    if events:
+        return events[0]
+    await tx.execute(
+        "DELETE FROM amtsbus.parked_keys WHERE consumer = $1 AND topic = $2 AND key = $3",
+        consumer,
+        topic,
+        key,
+    )
+    return None
+
+
+async def mark_handled(tx: Tx, dead_letter_id: int, *, by: str | None) -> None:
+    """Record that a retry succeeded."""
+    await tx.execute(
+        "UPDATE amtsbus.dead_letters SET state = 'handled', resolved_at = clock_timestamp(), resolved_by = $2, "
+        "attempts = attempts + 1 WHERE dead_letter_id = $1",
+        dead_letter_id,
+        by,
+    )
+
+
+async def mark_failed_again(tx: Tx, letter: DeadLetter, *, reason: str, traceback: str | None) -> None:
+    """Record that a retry failed; the key stays parked and is not tried again until somebody asks."""
+    await tx.execute(
+        "UPDATE amtsbus.dead_letters SET reason = $2, traceback = $3, failed = true, attempts = attempts + 1 "
+        "WHERE dead_letter_id = $1",
+        letter.dead_letter_id,
+        reason,
+        traceback,
+    )
+    await tx.execute(
+        "UPDATE amtsbus.parked_keys SET retry_requested_at = NULL, retry_requested_by = NULL "
+        "WHERE consumer = $1 AND topic = $2 AND key = $3",
+        letter.consumer,
+        letter.record.topic,
+        letter.record.key or b"",
+    )
+
+
+async def parked_keys(tx: Tx) -> dict[str, int]:
+    """How many keys are parked, by consumer."""
+    rows = await tx.fetch("SELECT consumer, count(*) AS parked FROM amtsbus.parked_keys GROUP BY consumer")
+    return {row["consumer"]: row["parked"] for row in rows}

@@ -1,0 +1,98 @@
+"""Events: what a service publishes, what it consumes, and the envelope around both (CloudEvents 1.0, Kafka binary mode)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from re import compile as regex
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+_TYPE = regex(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+\.v[1-9][0-9]*")
+
+
+def _event_type(given: str, cls: type) -> str:
+    if not _TYPE.fullmatch(given):
+        raise TypeError(f'{cls.__name__} needs a type such as "permits.application-submitted.v1", not {given!r}')
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class EventMeta:
+    """The envelope of one event: the CloudEvents attributes that a reader can rely on.
+
+    `sequence` counts the events of one `subject` on one topic from 1 without gaps: a reader notices a missed or an old
+    event by itself. `type` is without the reverse-DNS prefix, for example `permits.application-submitted.v1`.
+    """
+
+    id: UUID
+    source: str
+    type: str
+    subject: UUID
+    time: datetime
+    sequence: int
+    topic: str
+    traceparent: str | None = None
+
+
+class Published(BaseModel):
+    """An event of this service as the world sees it.
+
+    Declare it with its type and its topic; the type ends with the version::
+
+        class ApplicationSubmittedV1(Published, type="permits.application-submitted.v1", topic="permits.application.events"):
+            '''A citizen handed in an application.'''
+            application_id: UUID = Field(description="The case", examples=["0190…"])
+
+    The docstring and every field's description and example go into the contract, so all three are required
+    (`amtsbus contracts check` refuses an event without). A new optional field keeps the version; anything else is a
+    new version beside the old one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event_type: ClassVar[str]
+    topic: ClassVar[str]
+
+    def __init_subclass__(cls, *, type: str, topic: str, **config: Any) -> None:  # noqa: A002 - CloudEvents' own word
+        super().__init_subclass__(**config)
+        cls.event_type = _event_type(type, cls)
+        cls.topic = topic
+
+
+class Consumed(BaseModel):
+    """This service's own model of an event of another service: only the fields that it uses.
+
+    ::
+
+        class ApplicationSubmitted(Consumed, type="permits.application-submitted.v1"):
+            applicant_id: UUID
+            reference: str
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_type: ClassVar[str]
+    _meta: EventMeta | None = PrivateAttr(default=None)
+
+    def __init_subclass__(cls, *, type: str, **config: Any) -> None:  # noqa: A002 - CloudEvents' own word
+        super().__init_subclass__(**config)
+        cls.event_type = _event_type(type, cls)
+
+    @property
+    def meta(self) -> EventMeta:
+        """The envelope that this event came in."""
+        if self._meta is None:
+            raise ValueError(f"{type(self).__name__} was made by hand and has no envelope")
+        return self._meta
+
+    @classmethod
+    def from_record(cls, value: bytes, meta: EventMeta) -> Self:
+        """Parse a record's value.
+
+        Raises:
+            pydantic.ValidationError: the value does not have the fields that this service needs.
+        """
+        event = cls.model_validate_json(value)
+        event._meta = meta
+        return event

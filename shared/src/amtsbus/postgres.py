@@ -1,0 +1,143 @@
+"""PostgreSQL: the pool, and `Tx`, the one transaction that a use case sees.
+
+The edge opens the transaction (one HTTP request, one event) and commits it; no use case calls commit.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from amtsbus import journal
+from amtsbus.clock import Clock
+from amtsbus.events import Published
+
+Row = asyncpg.Record
+
+
+class Tx:
+    """One open transaction: queries, the journal, and the clock.
+
+    Only the edge makes one. What a use case does with it becomes true as a whole or not at all.
+    """
+
+    __slots__ = ("_appended", "clock", "connection")
+
+    def __init__(self, connection: Any, clock: Clock) -> None:
+        self.connection: asyncpg.Connection[Row] = connection
+        self.clock = clock
+        self._appended = False
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Row]:
+        """All rows of a query."""
+        return await self.connection.fetch(sql, *arguments)
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:
+        """The first row of a query, or None."""
+        return await self.connection.fetchrow(sql, *arguments)
+
+    async def fetchval(self, sql: str, *arguments: Any) -> Any:
+        """The first column of the first row, or None."""
+        return await self.connection.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: Any) -> str:
+        """Run a statement; returns PostgreSQL's command tag."""
+        return await self.connection.execute(sql, *arguments)
+
+    async def executemany(self, sql: str, arguments: Sequence[Sequence[Any]]) -> None:
+        """Run a statement once for each of `arguments`."""
+        await self.connection.executemany(sql, arguments)
+
+    async def append(self, stream_id: UUID, *events: Published, expected: int | None = None) -> list[UUID]:
+        """Append `events` of the aggregate `stream_id` to the journal, in this transaction; the relay publishes them.
+
+        Args:
+            expected: the highest sequence of this stream that the caller has seen, as an optimistic lock. All `events`
+                must then be of one topic.
+
+        Returns:
+            The events' ids.
+
+        Raises:
+            ConflictError: another transaction appended to the same stream at the same time, or since `expected`.
+        """
+        self._appended = self._appended or bool(events)
+        return await journal.append(self.connection, stream_id, events, self.clock.now(), expected=expected)
+
+
+class Database:
+    """The service's connections: a pool for short transactions.
+
+    `on_append` is called after a transaction that appended to the journal has committed (the relay's wake-up).
+    """
+
+    def __init__(
+        self, url: str, clock: Clock, *, pool_size: int = 10, on_append: Callable[[], None] | None = None
+    ) -> None:
+        self.url = url
+        self._pool_size = pool_size
+        self._pool: asyncpg.Pool[Row] | None = None
+        self.clock = clock
+        self.on_append = on_append
+
+    async def start(self) -> None:
+        """Open the pool; opening it twice changes nothing."""
+        if self._pool is not None:
+            return
+        self._pool = await asyncpg.create_pool(
+            self.url,
+            min_size=1,
+            max_size=self._pool_size,
+            command_timeout=30,
+            timeout=10,
+            max_inactive_connection_lifetime=300,
+            reset=_roll_back,
+            server_settings={"application_name": "amtsbus", "timezone": "UTC"},
+        )
+
+    async def stop(self) -> None:
+        """Close the pool; connections in use get 10 seconds."""
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), 10)
+            except TimeoutError:
+                self._pool.terminate()
+            self._pool = None
+
+    @property
+    def pool(self) -> "asyncpg.Pool[Row]":
+        if self._pool is None:
+            raise RuntimeError("the database is not started")
+        return self._pool
+
+    @asynccontextmanager
+    async def transaction(self, *, timeout_seconds: float = 10.0) -> AsyncIterator[Tx]:
+        """A transaction that commits when the block ends and rolls back when it raises.
+
+        Raises:
+            TimeoutError: no connection became free within `timeout_seconds`.
+        """
+        async with self.pool.acquire(timeout=timeout_seconds) as connection:
+            tx = Tx(connection, self.clock)
+            async with connection.transaction():
+                yield tx
+        if tx._appended and self.on_append is not None:
+            self.on_append()
+
+    async def is_ready(self) -> bool:
+        """Whether a query is answered within two seconds."""
+        try:
+            async with asyncio.timeout(2):
+                await self.pool.fetchval("SELECT 1")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, RuntimeError):
+            return False
+        return True
+
+
+async def _roll_back(connection: Any) -> None:
+    """A cheaper reset than asyncpg's: we use no session state, so an open transaction is all there can be left."""
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
