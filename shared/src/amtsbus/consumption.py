@@ -30,7 +30,7 @@ from pydantic import ValidationError
 from amtsbus import deadletters, inbox, kafka, telemetry
 from amtsbus.errors import ConflictError, RuleViolationError, TransientError
 from amtsbus.events import EventMeta
-from amtsbus.inbox import Mark, Verdict
+from amtsbus.inbox import Entry, Mark, Verdict
 from amtsbus.kafka import MalformedRecordError, Record
 from amtsbus.postgres import Database, Tx
 from amtsbus.reader import Reader
@@ -58,6 +58,8 @@ TRANSIENT = (
 
 MAX_BATCH = 500
 MAX_QUEUED = 1000
+LOGGED_BATCH = 20
+COMMIT_SECONDS = 0.1
 BATCH_TARGET_SECONDS = 1.0
 BATCH_TIMEOUT_SECONDS = 120.0
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -139,6 +141,7 @@ class Consumption:
         self.stopped_by_limit = False
         self.joined = False
         self._workers: dict[TopicPartition, _PartitionWorker] = {}
+        self._effective: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._gave_up: asyncio.Future[None] | None = None
 
@@ -175,7 +178,11 @@ class Consumption:
                 raise KafkaError("the consumer did not start")
             self._consumer = subscriber.consumer
             self.joined = True
-            await self._poll(self._consumer)
+            committing = asyncio.create_task(self._commit_for_ever())
+            try:
+                await self._poll(self._consumer)
+            finally:
+                committing.cancel()
         finally:
             self.joined = False
             await self.revoke(list(self._workers))
@@ -214,25 +221,35 @@ class Consumption:
         workers = [worker for tp in partitions if (worker := self._workers.pop(tp, None))]
         if workers:
             await asyncio.gather(*(worker.stop() for worker in workers))
+            await self._commit()
 
     def give_up(self, error: BaseException) -> None:
         """End `run` with `error`."""
         if self._gave_up is not None and not self._gave_up.done():
             self._gave_up.set_exception(error)
 
-    async def commit(self, tp: TopicPartition, offset: int) -> None:
-        """Commit an offset. A failure is not fatal: the events come again and have no second effect."""
-        if self._consumer is None:
+    def effective(self, tp: TopicPartition, offset: int) -> None:
+        """Note that everything before `offset` has had its effect; it is committed soon, after and never before."""
+        self._effective[tp] = offset
+
+    async def _commit(self) -> None:
+        """Commit the offsets of what has had its effect.
+
+        A failure is not fatal: the events come again and have no second effect.
+        """
+        offsets, self._effective = self._effective, {}
+        if not offsets or self._consumer is None:
             return
         try:
-            await self._consumer.commit({tp: offset})
+            await self._consumer.commit(offsets)
         except (KafkaError, ConsumerStoppedError, ValueError) as error:
-            log.warning(
-                "offset_not_committed",
-                consumer=self.consumer_name,
-                partition=tp.partition,
-                error=type(error).__name__,
-            )
+            log.warning("offsets_not_committed", consumer=self.consumer_name, error=type(error).__name__)
+
+    async def _commit_for_ever(self) -> None:
+        # One request for all partitions a few times a second: a commit per batch would cost more than the batch.
+        while True:
+            await asyncio.sleep(COMMIT_SECONDS)
+            await self._commit()
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
@@ -329,15 +346,19 @@ class Consumption:
         )
         return not behind
 
-    async def _apply(self, tx: Tx, events: Sequence[_Parsed]) -> dict[str, int]:
+    async def _apply(self, tx: Tx, events: Sequence[_Parsed], *, retry: bool = False) -> dict[str, int]:
         """Handle events in order in one transaction; returns how many had which outcome."""
         outcomes = {"handled": 0, "repeated": 0, "unknown_type": 0, "parked_behind": 0}
-        parked = await deadletters.parked_among(
-            tx, self.consumer_name, self.reader.topic, sorted({event.record.key or b"" for event in events})
+        entry = await inbox.enter(
+            tx,
+            self.consumer_name,
+            self.reader.topic,
+            [(event.meta, event.record.key or b"") for event in events],
+            retry=retry,
         )
-        open_events = []
+        open_events = [event for event in events if (event.record.key or b"") not in entry.parked]
         for event in events:
-            if (event.record.key or b"") in parked:
+            if (event.record.key or b"") in entry.parked:
                 await deadletters.park(
                     tx,
                     self.consumer_name,
@@ -349,16 +370,13 @@ class Consumption:
                     event_type=event.meta.type,
                 )
                 outcomes["parked_behind"] += 1
-            else:
-                open_events.append(event)
         if open_events:
-            await self._take_effect(tx, open_events, outcomes)
+            await self._take_effect(tx, open_events, entry, outcomes)
         return outcomes
 
-    async def _take_effect(self, tx: Tx, events: Sequence[_Parsed], outcomes: dict[str, int]) -> None:
+    async def _take_effect(self, tx: Tx, events: Sequence[_Parsed], entry: Entry, outcomes: dict[str, int]) -> None:
         name, topic = self.consumer_name, self.reader.topic
-        fresh = await inbox.record(tx, name, [event.meta.id for event in events])
-        marks = await inbox.marks(tx, name, topic, list({event.meta.subject for event in events}))
+        fresh, marks = entry.fresh, entry.marks
         reached: dict[UUID, Mark] = {}
         missing: list[tuple[UUID, int]] = []
         for event in events:
@@ -385,7 +403,8 @@ class Consumption:
             if judgement.missing and not self.reader.compacted:
                 self._note_gap(meta, judgement.missing)
                 missing += [(meta.subject, sequence) for sequence in judgement.missing[-MAX_REMEMBERED_GAP:]]
-            outcomes[await self._call_handler(tx, event)] += 1
+            # One line per event is what an operator follows a case by; a catch-up of thousands would only drown it.
+            outcomes[await self._call_handler(tx, event, log_each=len(events) <= LOGGED_BATCH)] += 1
         if missing:
             await inbox.remember_missing(tx, name, topic, missing)
         if reached:
@@ -401,7 +420,7 @@ class Consumption:
             last=missing.stop - 1,
         )
 
-    async def _call_handler(self, tx: Tx, event: _Parsed) -> str:
+    async def _call_handler(self, tx: Tx, event: _Parsed, *, log_each: bool) -> str:
         subscription = self.reader.handlers.get(event.meta.type)
         if subscription is None:
             return "unknown_type"
@@ -414,7 +433,8 @@ class Consumption:
             if event.record.value is None:
                 raise MalformedRecordError("the event has no value")
             await subscription.handler(subscription.model.from_record(event.record.value, event.meta), tx)
-            log.debug("event_handled", consumer=self.consumer_name)
+            if log_each:
+                log.info("event_handled", consumer=self.consumer_name)
         return "handled"
 
     def _count(self, outcomes: dict[str, int]) -> None:
@@ -434,9 +454,7 @@ class Consumption:
                 error: Exception | None = None
                 try:
                     async with tx.connection.transaction():
-                        await self._take_effect(
-                            tx, [self._parse(letter.record)], {"handled": 0, "repeated": 0, "unknown_type": 0}
-                        )
+                        await self._apply(tx, [self._parse(letter.record)], retry=True)
                 except TRANSIENT:
                     raise
                 except Exception as failure:
@@ -509,7 +527,7 @@ class _PartitionWorker:
                     await self.consumption.handle(batch)
                 finally:
                     self._fit_batch_size(len(batch), time.perf_counter() - started)
-                await self.consumption.commit(self.tp, batch[-1].offset + 1)
+                self.consumption.effective(self.tp, batch[-1].offset + 1)
         except asyncio.CancelledError:
             raise
         except BaseException as error:

@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 from amtsbus import inbox
-from amtsbus.inbox import Mark
 from amtsbus.kafka import MalformedRecordError, Record, meta_of
 from amtsbus.postgres import Row, Tx
 
@@ -227,10 +226,7 @@ async def skip(tx: Tx, dead_letter_id: int, *, by: str, why: str) -> bool:
     if tag != "UPDATE 1":
         return False
     with contextlib.suppress(MalformedRecordError):
-        meta = meta_of(letter.record, letter.record.topic)
-        mark = Mark(meta.sequence, meta.id, meta.time)
-        await inbox.record(tx, letter.consumer, [meta.id])
-        await inbox.advance(tx, letter.consumer, letter.record.topic, {meta.subject: mark})
+        await inbox.give_up(tx, letter.consumer, letter.record.topic, meta_of(letter.record, letter.record.topic))
     await request_retry(tx, by=by, dead_letter_id=dead_letter_id)
     return True
 

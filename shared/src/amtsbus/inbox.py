@@ -69,22 +69,65 @@ def judge(
     return Judgement(Verdict.REPEATED)
 
 
-async def record(tx: Tx, consumer: str, event_ids: Sequence[UUID]) -> set[UUID]:
-    """Record `event_ids` as handled by `consumer`; returns those that were not recorded before.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the memories say of a batch of events."""
 
-    Where another transaction is recording the same event at this moment, it waits for that one's end.
+    parked: frozenset[bytes]
+    fresh: set[UUID]
+    marks: dict[UUID, Mark]
+
+
+# One statement, because a reader at its ease gets its events one by one and every round trip counts. The lock on a
+# parked key waits for a retry that runs at this moment; the insert waits for another transaction with the same event.
+_ENTER = """
+WITH arrived AS (
+    SELECT * FROM unnest($3::uuid[], $4::bytea[]) AS a (event_id, key)
+), parked AS MATERIALIZED (
+    SELECT key FROM amtsbus.parked_keys
+    WHERE consumer = $1 AND topic = $2 AND key = ANY($4::bytea[]) AND NOT $6 FOR SHARE
+), fresh AS (
+    INSERT INTO amtsbus.inbox (consumer, event_id)
+    SELECT $1, event_id FROM arrived WHERE key NOT IN (SELECT key FROM parked)
+    ON CONFLICT DO NOTHING RETURNING event_id
+), marks AS (
+    SELECT stream_id, sequence, event_id, occurred_at FROM amtsbus.high_water_marks
+    WHERE consumer = $1 AND topic = $2 AND stream_id = ANY($5::uuid[])
+)
+SELECT (SELECT array_agg(key) FROM parked) AS parked,
+       (SELECT array_agg(event_id) FROM fresh) AS fresh,
+       (SELECT array_agg(stream_id) FROM marks) AS streams,
+       (SELECT array_agg(sequence) FROM marks) AS sequences,
+       (SELECT array_agg(event_id) FROM marks) AS event_ids,
+       (SELECT array_agg(occurred_at) FROM marks) AS times
+"""
+
+
+async def enter(
+    tx: Tx, consumer: str, topic: str, events: Sequence[tuple[EventMeta, bytes]], *, retry: bool = False
+) -> Entry:
+    """Record events with their keys as handled by `consumer`, except those whose key is parked.
+
+    Where another transaction is recording the same event at this moment, it waits for that one's end: of two readers
+    that handle the same event, the second finds it recorded.
+
+    Args:
+        retry: handle parked events; the caller holds the lock of their key.
     """
-    rows = await tx.fetch(
-        "INSERT INTO amtsbus.inbox (consumer, event_id) SELECT $1, e FROM unnest($2::uuid[]) AS e "
-        "ON CONFLICT DO NOTHING RETURNING event_id",
-        consumer,
-        event_ids,
-    )
-    return {row["event_id"] for row in rows}
+    ids = [meta.id for meta, _ in events]
+    streams = list({meta.subject for meta, _ in events})
+    [row] = await tx.fetch(_ENTER, consumer, topic, ids, [key for _, key in events], streams, retry)
+    parked, fresh = frozenset(row["parked"] or ()), set(row["fresh"] or ())
+    known = zip(row["streams"] or (), row["sequences"] or (), row["event_ids"] or (), row["times"] or (), strict=True)
+    marks = {stream_id: Mark(sequence, event_id, at) for stream_id, sequence, event_id, at in known}
+    if len(fresh) < len(set(ids)):
+        # Some were recorded before, perhaps by a transaction that ended after this statement began: its marks are not
+        # in the statement's snapshot.
+        marks = await _marks(tx, consumer, topic, streams)
+    return Entry(parked, fresh, marks)
 
 
-async def marks(tx: Tx, consumer: str, topic: str, stream_ids: Sequence[UUID]) -> dict[UUID, Mark]:
-    """The high-water marks of `stream_ids`."""
+async def _marks(tx: Tx, consumer: str, topic: str, stream_ids: Sequence[UUID]) -> dict[UUID, Mark]:
     rows = await tx.fetch(
         "SELECT stream_id, sequence, event_id, occurred_at FROM amtsbus.high_water_marks "
         "WHERE consumer = $1 AND topic = $2 AND stream_id = ANY($3::uuid[])",
@@ -93,6 +136,14 @@ async def marks(tx: Tx, consumer: str, topic: str, stream_ids: Sequence[UUID]) -
         stream_ids,
     )
     return {row["stream_id"]: Mark(row["sequence"], row["event_id"], row["occurred_at"]) for row in rows}
+
+
+async def give_up(tx: Tx, consumer: str, topic: str, meta: EventMeta) -> None:
+    """Count an event as seen that will never have an effect: it leaves no gap, and a later copy has no effect."""
+    await tx.execute(
+        "INSERT INTO amtsbus.inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", consumer, meta.id
+    )
+    await advance(tx, consumer, topic, {meta.subject: Mark(meta.sequence, meta.id, meta.time)})
 
 
 async def gaps(tx: Tx, consumer: str, topic: str, stream_id: UUID, sequence: int) -> frozenset[int]:
