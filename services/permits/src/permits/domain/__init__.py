@@ -1,0 +1,1 @@
+"""The rules of the building authority (Bauaufsicht): pure, on values that they are given."""
