@@ -1,0 +1,77 @@
+"""The worker's probes and pages, and its graceful stop."""
+
+import asyncio
+import json
+
+import httpx
+from amtsbus.settings import Settings
+from amtsbus.worker import Worker
+
+from .lending import LENDING, reminders_service
+
+
+async def test_the_worker_answers_probes_and_metrics(library):
+    worker = library.bus.workers[1]
+    transport = httpx.ASGITransport(worker.app())
+    async with httpx.AsyncClient(transport=transport, base_url="http://worker") as client:
+        await library.lend("Faust")
+        await library.bus.settled()
+        assert (await client.get("/livez")).status_code == 200
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["ready"]) == (200, True)
+        metrics = (await client.get("/metrics")).text
+    assert 'amtsbus_reader_events_total{consumer="reminders.loans",outcome="handled"}' in metrics
+    assert "amtsbus_relay_oldest_unpublished_seconds" in metrics
+
+
+async def test_a_stopping_worker_finishes_the_batch_at_work_and_commits_its_offset(
+    library, service_database, settings_of, town_bus
+):
+    service = reminders_service()
+    entered, release = asyncio.Event(), asyncio.Event()
+    original = service.readers[0].handlers["lending.book-lent.v1"].handler
+
+    async def slow(event, tx):
+        entered.set()
+        await release.wait()
+        await original(event, tx)
+
+    object.__setattr__(service.readers[0].handlers["lending.book-lent.v1"], "handler", slow)
+    service.readers[0].group = "reminders.slow"
+    database = await service_database(service)
+    worker = Worker(service, settings_of(service, database), database)
+    async with worker.running():
+        loan = await library.lend("Faust")
+        await asyncio.wait_for(entered.wait(), 20)
+        asyncio.get_running_loop().call_later(0.5, release.set)
+    await database.start()
+    assert await database.pool.fetchval("SELECT what FROM effects WHERE loan_id = $1", loan) == "Faust"
+
+
+def test_a_production_service_refuses_a_clock_that_can_be_moved(monkeypatch, tmp_path):
+    monkeypatch.setenv("LENDING_DATABASE_URL", "postgresql://lending@db/lending")
+    monkeypatch.setenv("AMTSBUS_CLOCK_FILE", str(tmp_path / "clock"))
+    try:
+        Settings.load(LENDING.name)
+    except ValueError as error:
+        assert "refused in production" in str(error)
+    else:
+        raise AssertionError("it started")
+
+
+async def test_log_lines_of_a_handler_carry_the_trace_of_the_request(library, capsys):
+    import structlog
+    from amtsbus import logs
+    from amtsbus.telemetry import trace
+
+    try:
+        logs.configure(library.bus.workers[1].settings, "worker")
+        with trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"):
+            loan = await library.lend("Faust")
+        await library.bus.settled()
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+        [handled] = [line for line in lines if line["event"] == "event_handled"]
+        assert handled["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+        assert handled["case_id"] == str(loan)
+    finally:
+        structlog.reset_defaults()
