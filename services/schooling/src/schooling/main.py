@@ -1,0 +1,22 @@
+"""Schooling on one screen: what it publishes, serves, reads and does by itself."""
+
+from pathlib import Path
+
+from amtsbus.service import Service
+
+from schooling import http
+from schooling.published import PUBLISHED
+from schooling.settings import SchoolingSettings
+from schooling.subscribers import school_age_children
+from schooling.tasks import invite_cohorts
+
+SERVICE = Service(
+    name="schooling",
+    title="Schulverwaltung",
+    published=PUBLISHED,
+    routers=http.ROUTERS,
+    readers=(school_age_children,),
+    tasks=(invite_cohorts,),
+    settings=SchoolingSettings,
+    migrations=Path(__file__).parents[2] / "migrations",
+)

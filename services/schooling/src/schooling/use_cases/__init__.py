@@ -1,0 +1,1 @@
+"""What schooling does, one file each: load, decide, store, append. Nobody here commits."""
