@@ -1,0 +1,22 @@
+"""The composition root of the notifications service."""
+
+from pathlib import Path
+
+from amtsbus.service import Service
+
+from notifications.http import ROUTERS
+from notifications.published import PUBLISHED
+from notifications.sender import send_emails
+from notifications.settings import NotificationsSettings
+from notifications.subscribers import READERS
+
+SERVICE = Service(
+    name="notifications",
+    title="Mitteilungen",
+    published=PUBLISHED,
+    routers=ROUTERS,
+    readers=READERS,
+    tasks=(send_emails,),
+    settings=NotificationsSettings,
+    migrations=Path(__file__).parents[2] / "migrations",
+)

@@ -1,0 +1,61 @@
+"""What we tell the world about a message: ids and times, never content, name or address."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from amtsbus.events import Published
+from pydantic import Field
+
+TOPIC = "notifications.message.events"
+
+_MESSAGE = "01957c0e-6b00-7000-8000-0000000000a1"
+_PERSON = "01957c0e-6b00-7000-8000-0000000000b1"
+_CAUSE = "01957c0e-6b00-7000-8000-0000000000c1"
+
+
+class MessageDeliveredV1(Published, type="notifications.message-delivered.v1", topic=TOPIC):
+    """A message was made available in the person's inbox, or the mail server accepted the e-mail that announces it."""
+
+    message_id: UUID = Field(description="The message", examples=[_MESSAGE])
+    person_id: UUID = Field(description="Whom it is for", examples=[_PERSON])
+    kind: str = Field(
+        description="What it is about: the type of the event that caused it, without its version",
+        examples=["permits.application-approved"],
+    )
+    channel: Literal["inbox", "email"] = Field(
+        description="inbox: the message itself; email: the notice that it is waiting, which has no content",
+        examples=["inbox"],
+    )
+    caused_by: UUID = Field(description="The id of the event that caused it (its ce_id)", examples=[_CAUSE])
+    delivered_at: datetime = Field(
+        description="When it was available, or accepted by the mail server (UTC)", examples=["2026-03-02T09:00:00Z"]
+    )
+
+
+class MessageReadV1(Published, type="notifications.message-read.v1", topic=TOPIC):
+    """The person has opened the message for the first time."""
+
+    message_id: UUID = Field(description="The message", examples=[_MESSAGE])
+    person_id: UUID = Field(description="Whom it is for", examples=[_PERSON])
+    read_at: datetime = Field(description="When it was first marked as read (UTC)", examples=["2026-03-02T17:30:00Z"])
+
+
+class MessageBouncedV1(Published, type="notifications.message-bounced.v1", topic=TOPIC):
+    """The mail server refused the announcing e-mail for good. The message itself lies in the inbox."""
+
+    message_id: UUID = Field(description="The message", examples=[_MESSAGE])
+    person_id: UUID = Field(description="Whom it is for", examples=[_PERSON])
+    caused_by: UUID = Field(description="The id of the event that caused the message", examples=[_CAUSE])
+
+
+class MessageFailedV1(Published, type="notifications.message-failed.v1", topic=TOPIC):
+    """The announcing e-mail was deferred until all attempts were used up. The message itself lies in the inbox."""
+
+    message_id: UUID = Field(description="The message", examples=[_MESSAGE])
+    person_id: UUID = Field(description="Whom it is for", examples=[_PERSON])
+    caused_by: UUID = Field(description="The id of the event that caused the message", examples=[_CAUSE])
+    attempts: int = Field(description="How many attempts were made", examples=[24])
+
+
+PUBLISHED = (MessageDeliveredV1, MessageReadV1, MessageBouncedV1, MessageFailedV1)

@@ -1,0 +1,67 @@
+"""What this service listens to: one reader per topic. Which event tells whom stands in `domain.kinds`."""
+
+from collections.abc import Sequence
+
+from amtsbus.events import Consumed
+from amtsbus.postgres import Tx
+from amtsbus.reader import Reader
+
+from notifications import consumed
+from notifications.use_cases.learn_address import learn_address
+from notifications.use_cases.tell_addressees import tell_addressees
+
+residents = Reader("registration.resident.events", group="notifications.residents")
+postal_addresses = Reader("registration.postal-address.events", group="notifications.postal-addresses", compacted=True)
+permit_applications = Reader("permits.application.events", group="notifications.permit-applications")
+school_enrolments = Reader("schooling.enrolment.events", group="notifications.school-enrolments")
+
+READERS = (residents, postal_addresses, permit_applications, school_enrolments)
+
+
+@postal_addresses(consumed.PostalAddressChanged)
+async def on_postal_address_changed(event: consumed.PostalAddressChanged, tx: Tx) -> None:
+    await learn_address(event, tx)
+
+
+TOLD: Sequence[tuple[Reader, Sequence[type[Consumed]]]] = (
+    (
+        residents,
+        (
+            consumed.ResidentRegistered,
+            consumed.ResidentMoved,
+            consumed.ResidentMovedAway,
+        ),
+    ),
+    (
+        permit_applications,
+        (
+            consumed.ApplicationSubmitted,
+            consumed.DocumentsRequested,
+            consumed.ApplicationLapsed,
+            consumed.ApplicationComplete,
+            consumed.ApplicationApproved,
+            consumed.ApplicationRefused,
+            consumed.FeeNoticed,
+            consumed.ApplicationWithdrawn,
+        ),
+    ),
+    (
+        school_enrolments,
+        (
+            consumed.ParentsInvited,
+            consumed.EnrolmentReceived,
+            consumed.EnrolmentDocumentsRequested,
+            consumed.EnrolmentConfirmed,
+            consumed.ChildAccepted,
+            consumed.ChildNotAccepted,
+            consumed.EntryDeferred,
+            consumed.EarlyEntryRequested,
+            consumed.EnrolmentWithdrawn,
+        ),
+    ),
+)
+"""Each reader with the events of which somebody is told; all of them go to the same use case."""
+
+for _reader, _models in TOLD:
+    for _model in _models:
+        _reader(_model)(tell_addressees)
