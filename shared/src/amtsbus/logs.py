@@ -5,6 +5,8 @@ A log line names events, ids and counts, never what a person wrote or is called.
 
 import logging
 import sys
+import traceback
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -14,6 +16,16 @@ from amtsbus.settings import Settings
 QUIET = ("aiokafka", "faststream", "httpx", "httpcore", "asyncio", "uvicorn.access")
 
 
+def _stack_without_content(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An exception becomes its type and its stack. Its message may quote a row or a form, so it stays out."""
+    info = line.pop("exc_info", None)
+    error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        line["exception"] = type(error).__name__
+        line["stack"] = "".join(traceback.format_tb(error.__traceback__))
+    return line
+
+
 def configure(settings: Settings, process: str) -> None:
     """Send everything that this process logs, libraries included, to standard output in one form."""
     shared: list[Any] = [
@@ -21,14 +33,13 @@ def configure(settings: Settings, process: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
+        _stack_without_content,
     ]
     renderer: Any
     if settings.log_format == "console":
         renderer = structlog.dev.ConsoleRenderer()
     else:
         renderer = structlog.processors.JSONRenderer(sort_keys=False)
-        shared.append(structlog.processors.format_exc_info)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,

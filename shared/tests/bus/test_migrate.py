@@ -15,9 +15,7 @@ async def settings(postgres_url):
     name = f"test_migrate_{secrets.token_hex(4)}"
     admin = await asyncpg.connect(postgres_url)
     await admin.execute(f'CREATE DATABASE "{name}"')
-    yield Settings.load(
-        "library", database_url=with_database(postgres_url, name), environment=Environment.DEVELOPMENT
-    )
+    yield Settings.load("library", database_url=with_database(postgres_url, name), environment=Environment.DEVELOPMENT)
     await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     await admin.close()
 

@@ -75,3 +75,25 @@ async def test_log_lines_of_a_handler_carry_the_trace_of_the_request(library, ca
         assert handled["case_id"] == str(loan)
     finally:
         structlog.reset_defaults()
+
+
+def test_a_logged_exception_shows_where_it_happened_and_nothing_of_what_it_says(capsys):
+    import structlog
+    from amtsbus import logs
+    from amtsbus.settings import Environment
+
+    try:
+        logs.configure(
+            Settings.load("lending", database_url="postgresql://x@y/z", environment=Environment.DEVELOPMENT), "worker"
+        )
+        told = "Frau Beispiel wohnt in der Hauptstraße 1"
+        try:
+            raise ValueError(told)
+        except ValueError:
+            structlog.get_logger("test").exception("it_failed")
+        line = json.loads(capsys.readouterr().out)
+        assert (line["event"], line["exception"]) == ("it_failed", "ValueError")
+        assert "test_a_logged_exception" in line["stack"]
+        assert told not in json.dumps(line, ensure_ascii=False)
+    finally:
+        structlog.reset_defaults()

@@ -5,6 +5,7 @@ from pathlib import Path
 from amtsbus.service import Service
 
 from notifications.http import ROUTERS
+from notifications.patience import deliver_unaddressed
 from notifications.published import PUBLISHED
 from notifications.sender import send_emails
 from notifications.settings import NotificationsSettings
@@ -16,7 +17,7 @@ SERVICE = Service(
     published=PUBLISHED,
     routers=ROUTERS,
     readers=READERS,
-    tasks=(send_emails,),
+    tasks=(send_emails, deliver_unaddressed),
     settings=NotificationsSettings,
     migrations=Path(__file__).parents[2] / "migrations",
 )

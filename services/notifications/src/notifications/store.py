@@ -161,12 +161,25 @@ async def add_message(tx: Tx, message: Message, now: datetime) -> bool:
     return added is not None
 
 
-async def waiting_messages(tx: Tx, person_id: UUID) -> list[Message]:
-    """The person's messages that wait for an address, in order."""
+async def waiting_people(tx: Tx, until: datetime, limit: int = 100) -> list[UUID]:
+    """People with a message that has waited for an address since `until` or longer."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT person_id FROM messages "
+        "WHERE state = 'waiting-for-address' AND created_at <= $1 ORDER BY person_id LIMIT $2",
+        until,
+        limit,
+    )
+    return [row["person_id"] for row in rows]
+
+
+async def waiting_messages(tx: Tx, person_id: UUID, until: datetime | None = None) -> list[Message]:
+    """The person's messages that wait for an address (since `until` or longer), in order."""
     rows = await tx.fetch(
         "SELECT message_id, person_id, kind, caused_by, case_id, facts FROM messages "
-        "WHERE person_id = $1 AND state = 'waiting-for-address' ORDER BY position",
+        "WHERE person_id = $1 AND state = 'waiting-for-address' AND ($2::timestamptz IS NULL OR created_at <= $2) "
+        "ORDER BY position",
         person_id,
+        until,
     )
     return [
         Message(

@@ -1,12 +1,18 @@
 """One message per event and person, and none before it is known who that is."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
+from amtsbus.clock import FixedClock
 from amtsbus.ids import new_id
 from amtsbus.postgres import Database
+from amtsbus.service import Running
+from amtsbus.settings import Environment
+from notifications.patience import deliver_unaddressed
+from notifications.settings import NotificationsSettings
 
 from ..facts import PERSON, SECOND_CUSTODIAN, fact, postal_address
 from ..towns import happen, happen_in, journal, kinds_in_inbox, until, wants_email
@@ -39,6 +45,37 @@ async def test_a_message_waits_until_the_address_is_known_and_then_keeps_its_ord
     delivered = await journal(database, "message-delivered")
     assert [event["kind"] for event in delivered] == kinds
     assert {event["channel"] for event in delivered} == {"inbox"}
+
+
+async def test_somebody_whom_the_register_does_not_know_gets_letters_in_the_inbox_after_three_days(
+    database: Database, clock: FixedClock
+) -> None:
+    for event_type in (SUBMITTED, APPROVED):
+        await happen(database, event_type, fact(event_type))
+    settings = NotificationsSettings.load(
+        "notifications", database_url=database.url, environment=Environment.DEVELOPMENT
+    )
+    patience = asyncio.create_task(deliver_unaddressed(Running(settings, database)))
+    try:
+        clock.advance(timedelta(days=2))
+        await happen(database, FEE, fact(FEE))
+        assert await kinds_in_inbox(database, PERSON) == []
+        clock.advance(timedelta(days=1))
+        patience.cancel()
+        patience = asyncio.create_task(deliver_unaddressed(Running(settings, database)))
+
+        async def delivered() -> bool:
+            return await kinds_in_inbox(database, PERSON) == [
+                "permits.application-submitted",
+                "permits.application-approved",
+            ]
+
+        await until(delivered)
+    finally:
+        patience.cancel()
+    letters = await database.pool.fetch("SELECT postal_address, body FROM letters")
+    assert [letter["postal_address"] for letter in letters] == [[], []]
+    assert all("Guten Tag," in letter["body"] for letter in letters)
 
 
 async def test_an_address_that_is_not_known_any_more_does_not_hold_up_the_inbox(database: Database) -> None:

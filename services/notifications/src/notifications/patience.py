@@ -1,0 +1,31 @@
+"""Messages wait for an address, but not for ever: after some days the inbox has to be enough."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from amtsbus.service import Running
+
+from notifications import store
+from notifications.settings import NotificationsSettings
+from notifications.use_cases.deliver_without_address import deliver_without_address
+
+log = structlog.get_logger("notifications.patience")
+
+LOOK_SECONDS = 5.0
+
+
+async def deliver_unaddressed(running: Running) -> None:
+    """Deliver what has waited too long, person by person, until cancelled; catches up after a downtime."""
+    settings = running.settings
+    if not isinstance(settings, NotificationsSettings):
+        raise TypeError("this task needs the settings of this service")
+    while True:
+        waiting_since = running.database.clock.now() - timedelta(days=settings.address_wait_days)
+        async with running.database.transaction() as tx:
+            people = await store.waiting_people(tx, waiting_since)
+        for person_id in people:
+            async with running.database.transaction() as tx:
+                letters = await deliver_without_address(person_id, waiting_since, tx)
+            log.info("delivered_without_address", person_id=str(person_id), letters=letters)
+        await asyncio.sleep(LOOK_SECONDS)
