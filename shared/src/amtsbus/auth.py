@@ -189,7 +189,7 @@ class IssuerKeys:
             self._tried_at = self.monotonic()
             try:
                 self._keys = await self._fetch()
-            except (httpx.HTTPError, ValueError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError, TypeError) as error:
                 log.warning("issuer-keys-unavailable", issuer=self.issuer, error=type(error).__name__)
                 return False
             self._fetched_at = self.monotonic()

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 import uvicorn
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from amtsbus import inbox
 from amtsbus.consumption import Readers
 from amtsbus.contracts import page
+from amtsbus.http import sweep_idempotency_keys
 from amtsbus.postgres import Database
 from amtsbus.relay import Relay, WakeUp
 from amtsbus.service import Running, Service
@@ -50,9 +52,9 @@ class Worker:
         relay = asyncio.create_task(_supervise("relay", self.relay.run))
         others = [asyncio.create_task(_supervise("readers", self.readers.run))]
         running = Running(self.settings, self.database)
-        for task in (*self.service.tasks, _sweep_inbox):
+        for task in (*self.service.tasks, _sweep_inbox, sweep_idempotency_keys):
             name = getattr(task, "__name__", type(task).__name__)
-            others.append(asyncio.create_task(_supervise(name, lambda task=task: task(running))))  # type: ignore[misc]
+            others.append(asyncio.create_task(_supervise(name, partial(task, running))))
         try:
             yield
         finally:
@@ -95,7 +97,8 @@ class Worker:
     async def _asyncapi_page(self, _: Request) -> Response:
         document = json.loads(await self._asyncapi())
         return HTMLResponse(
-            page.render(document), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+            page.render(document),
+            headers={"Content-Security-Policy": f"{page.CONTENT_SECURITY_POLICY}; frame-ancestors 'none'"},
         )
 
     async def _asyncapi_json(self, _: Request) -> Response:

@@ -34,9 +34,10 @@ def _not_negative(cents: int) -> int:
     return cents
 
 
-def _some(custodian_ids: list[UUID]) -> list[UUID]:
-    if not 1 <= len(custodian_ids) <= MOST_ENTRIES:
-        raise ValueError("nobody, or too many, to be told")
+def _countable(custodian_ids: list[UUID]) -> list[UUID]:
+    # None is a fact as well: the school office knows of the child and of nobody to write to.
+    if len(custodian_ids) > MOST_ENTRIES:
+        raise ValueError("too many to be told")
     return custodian_ids
 
 
@@ -48,7 +49,7 @@ def _not_too_many(codes: list[str]) -> list[str]:
 
 Cents = Annotated[int, AfterValidator(_not_negative)]
 Codes = Annotated[list[Line], AfterValidator(_not_too_many)]
-Custodians = Annotated[list[UUID], AfterValidator(_some)]
+Custodians = Annotated[list[UUID], AfterValidator(_countable)]
 
 
 # -- registration ------------------------------------------------------------------------------------------------

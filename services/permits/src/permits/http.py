@@ -22,6 +22,7 @@ from amtsbus.http import (
     PageQuery,
     PlausibleDate,
     ShortText,
+    WholeNumber,
     routes,
     set_etag,
 )
@@ -121,7 +122,7 @@ class DocumentForm(InputModel):
     code: DocumentCode = Field(description="What it is", examples=["site-plan"])
     name: ShortText = Field(description="The name of the file", examples=["site-plan.pdf"])
     sha256: Sha256
-    size: int = Field(strict=True, ge=1, le=500_000_000, description="Bytes", examples=[482_133])
+    size: Annotated[int, Field(ge=1, le=500_000_000), WholeNumber] = Field(description="Bytes", examples=[482_133])
 
     def to_document(self, supplied_at: datetime) -> Document:
         return Document(self.code, self.name, bytes.fromhex(self.sha256), self.size, supplied_at)
@@ -165,8 +166,8 @@ class DocumentRequestForm(InputModel):
     reasons: LongText = Field(
         description="For the applicant to read", examples=["The site plan lacks the distances to the neighbours."]
     )
-    period_days: int = Field(
-        strict=True, ge=7, le=366, description="A fair period in days; its end moves off a free day", examples=[28]
+    period_days: Annotated[int, Field(ge=7, le=366), WholeNumber] = Field(
+        description="A fair period in days; its end moves off a free day", examples=[28]
     )
 
 

@@ -153,7 +153,7 @@ class FeeNoticedV1(Published, type="permits.fee-noticed.v1", topic=TOPIC):
     application_id: ApplicationId
     applicant_id: ApplicantId
     reference: Reference
-    fee_cents: int = Field(description="The fee in euro cents", examples=[180_000])
+    fee_cents: int = Field(ge=0, description="The fee in euro cents", examples=[180_000])
     payable_on: date = Field(description="The last day for the payment", examples=["2026-05-26"])
 
 

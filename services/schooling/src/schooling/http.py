@@ -16,13 +16,14 @@ from amtsbus.http import (
     PageQuery,
     PlausibleDate,
     ShortText,
+    WholeNumber,
     routes,
     set_etag,
 )
 from amtsbus.postgres import Tx
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi import Path as InPath
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from schooling import store
 from schooling.domain.child import Child
@@ -48,8 +49,8 @@ from schooling.use_cases.order_cohort_invitation import OrderCohortInvitation, o
 from schooling.use_cases.refuse_child import RefuseChild, refuse_child
 from schooling.use_cases.register_child import RegisterChild, register_child
 from schooling.use_cases.request_documents import RequestDocuments, request_documents
+from schooling.use_cases.resolve_wishes import StatedWishes
 from schooling.use_cases.set_capacity import SetCapacity, set_capacity
-from schooling.use_cases.state_wishes import StatedWishes
 from schooling.use_cases.supply_documents import SupplyDocuments, supply_documents
 from schooling.use_cases.withdraw_enrolment import WithdrawEnrolment, withdraw_enrolment
 
@@ -78,16 +79,11 @@ async def _target(enrolment_id: UUID, version: IfMatch, caller: CurrentCaller) -
 AsSeen = Annotated[Target, Depends(_target)]
 
 
-def _whole(value: object) -> object:
-    """JSON knows one kind of number: 56.0 is the integer 56 (JSON Schema, validation § 6.1.1); "56" and true are none."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Places = Annotated[int, Field(strict=True, ge=0, le=1000), BeforeValidator(_whole)]
+Places = Annotated[int, Field(ge=0, le=1000), WholeNumber]
 SchoolYear = Annotated[
     int,
-    Field(strict=True, ge=2000, le=2100, description="The year in which the school year begins", examples=[2027]),
-    BeforeValidator(_whole),
+    Field(ge=2000, le=2100, description="The year in which the school year begins", examples=[2027]),
+    WholeNumber,
 ]
 SchoolYearInPath = Annotated[int, InPath(ge=2000, le=2100, description="The year in which the school year begins")]
 

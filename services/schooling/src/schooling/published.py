@@ -29,6 +29,7 @@ ChildId = Annotated[UUID, Field(description="The child", examples=["01980a52-7c1
 CustodianIds = Annotated[
     tuple[UUID, ...],
     Field(
+        max_length=50,
         description="Who has custody of the child (Sorgeberechtigte); each of them is written to",
         examples=[["01980a52-7c1e-7d40-9a3b-52d1f5a0e003", "01980a52-7c1e-7d40-9a3b-52d1f5a0e004"]],
     ),

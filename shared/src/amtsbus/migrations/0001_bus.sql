@@ -100,9 +100,9 @@ CREATE TABLE amtsbus.idempotency_keys (
     caller          text        NOT NULL,
     idempotency_key text        NOT NULL,
     request_hash    bytea       NOT NULL,
-    status          integer,
-    headers         jsonb,
-    body            bytea,
+    status          integer     NOT NULL,
+    headers         jsonb       NOT NULL,
+    body            bytea       NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (caller, idempotency_key)
 );

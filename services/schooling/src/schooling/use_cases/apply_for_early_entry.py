@@ -9,7 +9,7 @@ from amtsbus.postgres import Tx
 from schooling import store
 from schooling.domain.enrolment import Enrolment, Party, admit
 from schooling.published import published
-from schooling.use_cases.state_wishes import StatedWishes, with_schools
+from schooling.use_cases.resolve_wishes import StatedWishes, resolve_wishes
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ async def apply_for_early_entry(command: ApplyForEarlyEntry, tx: Tx) -> Enrolmen
     enrolment, requested = Enrolment.apply_for_early_entry(
         child,
         command.school_year,
-        await with_schools(command.wishes, tx),
+        await resolve_wishes(command.wishes, tx),
         await store.new_case(tx),
         actor,
         now=tx.clock.now(),

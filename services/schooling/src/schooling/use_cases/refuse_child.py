@@ -8,7 +8,7 @@ from amtsbus.postgres import Tx
 from schooling import store
 from schooling.domain.enrolment import Enrolment, RefusalGround, Target
 from schooling.published import published
-from schooling.use_cases.choose_school import school_and_places
+from schooling.use_cases.lock_places import lock_places
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ async def refuse_child(command: RefuseChild, tx: Tx) -> Enrolment:
     """
     enrolment = await store.lock_enrolment(tx, command.target.enrolment_id)
     actor = enrolment.admit(command.target)
-    school, admission = await school_and_places(enrolment, command.school_id, tx)
+    school, admission = await lock_places(enrolment, command.school_id, tx)
     rules = (await store.rulebook(tx)).of(enrolment.school_year)
     refused = enrolment.refuse(
         school, command.ground, admission, actor, tx.clock.now(), rules, report_seen=command.report_seen

@@ -7,7 +7,7 @@ from amtsbus.postgres import Tx
 from schooling import store
 from schooling.domain.enrolment import Enrolment, Target
 from schooling.published import published
-from schooling.use_cases.state_wishes import StatedWishes, with_schools
+from schooling.use_cases.resolve_wishes import StatedWishes, resolve_wishes
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ async def register_child(command: RegisterChild, tx: Tx) -> Enrolment:
     """
     enrolment = await store.lock_enrolment(tx, command.target.enrolment_id)
     actor = enrolment.admit(command.target)
-    received = enrolment.register(await with_schools(command.wishes, tx), actor, tx.clock.now())
+    received = enrolment.register(await resolve_wishes(command.wishes, tx), actor, tx.clock.now())
     await store.save_enrolment(tx, enrolment)
     await tx.append(enrolment.case.case_id, *published(enrolment, [received]))
     return enrolment

@@ -9,16 +9,16 @@ from schooling import store
 from schooling.domain.admission import Admission
 from schooling.domain.enrolment import Enrolment
 from schooling.domain.rules import School
-from schooling.use_cases.state_wishes import known_school
+from schooling.use_cases.find_school import find_school
 
 
-async def school_and_places(enrolment: Enrolment, school_id: UUID | None, tx: Tx) -> tuple[School, Admission]:
+async def lock_places(enrolment: Enrolment, school_id: UUID | None, tx: Tx) -> tuple[School, Admission]:
     """The school that decides (None: the one whose turn it is) and its places, locked until the end of the transaction.
 
     Raises:
         RuleViolationError: no school is in line, it does not exist, or the city has set no places for it.
     """
-    school = enrolment.school_in_line if school_id is None else await known_school(school_id, tx)
+    school = enrolment.school_in_line if school_id is None else await find_school(school_id, tx)
     if school is None:
         raise RuleViolationError(
             "no chosen school is left to decide: name another school that has places", code="no-choice-left"

@@ -1,0 +1,1 @@
+"""Meldewesen: who lives where in this city."""

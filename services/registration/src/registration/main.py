@@ -1,0 +1,21 @@
+"""Registration put together: `amtsbus api registration`, `amtsbus worker registration`, `amtsbus migrate registration`."""
+
+from pathlib import Path
+
+from amtsbus.service import Service
+
+from registration.daily import daily_round, deadlines
+from registration.http import ROUTERS
+from registration.published import PUBLISHED
+from registration.settings import RegistrationSettings
+
+SERVICE = Service(
+    name="registration",
+    title="Meldewesen",
+    published=PUBLISHED,
+    routers=ROUTERS,
+    readers=(),
+    tasks=(daily_round, deadlines),
+    settings=RegistrationSettings,
+    migrations=Path(__file__).parents[2] / "migrations",
+)

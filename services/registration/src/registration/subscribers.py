@@ -1,0 +1,1 @@
+"""No events of other departments are read yet, see `registration.consumed`."""

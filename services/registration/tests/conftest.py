@@ -1,0 +1,3 @@
+"""Fixtures of registration's tests."""
+
+pytest_plugins = ["amtsbus.testing.fixtures"]

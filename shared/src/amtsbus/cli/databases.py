@@ -1,0 +1,68 @@
+"""The settings and the database of the service that a command is about."""
+
+import getpass
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amtsbus.cli.failures import CommandFailedError
+
+if TYPE_CHECKING:
+    from amtsbus.postgres import Database
+    from amtsbus.service import Service
+    from amtsbus.settings import Settings
+
+ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The service's name, for example permits.")]
+By = Annotated[str | None, typer.Option("--by", help="Who does this; default: the user of this system.")]
+
+
+def settings_of(declared: "type[Settings]", name: str, **overrides: object) -> "Settings":
+    """The settings of the service `name` from the environment.
+
+    Raises:
+        CommandFailedError: one is missing or wrong; the message names the variable, never its content.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return declared.load(name, **overrides)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors(include_input=False, include_url=False):
+            told = str(problem["msg"])
+            if problem["loc"]:
+                field = str(problem["loc"][0])
+                alias = declared.model_fields[field].alias if field in declared.model_fields else field
+                told = f"{alias or f'{name.upper()}_{field.upper()}'}: {told}"
+            problems.append(told)
+        raise CommandFailedError(f"settings: {'; '.join(problems)}") from None
+
+
+@asynccontextmanager
+async def opened(name: str) -> "AsyncIterator[tuple[Service, Settings, Database]]":
+    """The service `name` with its settings and its database, connected as the role that the service runs as."""
+    import structlog
+
+    from amtsbus.postgres import Database
+    from amtsbus.service import load_service
+
+    # what the chassis logs meanwhile must not get between a program and the JSON that it reads
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    service = load_service(name)
+    settings = settings_of(service.settings, name)
+    database = Database(settings.database_url.get_secret_value(), settings.clock(), pool_size=2)
+    await database.start()
+    try:
+        yield service, settings, database
+    finally:
+        await database.stop()
+
+
+def operator(by: str | None) -> str:
+    """Who is at the keyboard: what was given, else the user of this system."""
+    if by is not None and not by.strip():
+        raise typer.BadParameter("--by needs a name")
+    return by or getpass.getuser()
