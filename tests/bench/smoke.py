@@ -122,7 +122,10 @@ class Bench:
             await out.execute(STATE)
             await out.execute(RAW_EVENTS)
             await into.execute(EFFECTS)
-            tasks = [asyncio.create_task(_raw_relay(out, self.kafka)), asyncio.create_task(_raw_reader(into, self.kafka, topic))]
+            tasks = [
+                asyncio.create_task(_raw_relay(out, self.kafka)),
+                asyncio.create_task(_raw_reader(into, self.kafka, topic)),
+            ]
 
             async def write_one() -> None:
                 parcel = new_id()
@@ -149,7 +152,9 @@ class Bench:
         await create_topics(self.kafka, [prefix + parcels.topic], partitions=PARTITIONS)
         async with self._databases("posting", "delivery") as (posting_url, delivery_url), AsyncExitStack() as stack:
             posting = Service("posting", "Posting", published=(ParcelPostedV1,), routers=(), migrations=Path("/none"))
-            delivery = Service("delivery", "Delivery", published=(), routers=(), readers=(parcels,), migrations=Path("/none"))
+            delivery = Service(
+                "delivery", "Delivery", published=(), routers=(), readers=(parcels,), migrations=Path("/none")
+            )
             databases = []
             for service, url, table in ((posting, posting_url, STATE), (delivery, delivery_url, EFFECTS)):
                 settings = Settings.load(
@@ -185,7 +190,9 @@ async def _raw_relay(pool: "asyncpg.Pool[asyncpg.Record]", kafka: str) -> None:
     try:
         async with pool.acquire() as connection:
             while True:
-                rows = await connection.fetch("SELECT * FROM raw_events WHERE published_at IS NULL ORDER BY position LIMIT 1000")
+                rows = await connection.fetch(
+                    "SELECT * FROM raw_events WHERE published_at IS NULL ORDER BY position LIMIT 1000"
+                )
                 if not rows:
                     await asyncio.sleep(0.002)
                     continue

@@ -29,10 +29,14 @@ async def test_the_sequence_of_a_stream_has_no_gaps(service_database):
 async def test_a_rolled_back_use_case_leaves_no_event_and_no_gap(service_database):
     database = await service_database(LENDING)
     loan = new_id()
-    with pytest.raises(RuntimeError):
+
+    async def fail():
         async with database.transaction() as tx:
             await tx.append(loan, lent(loan))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     async with database.transaction() as tx:
         await tx.append(loan, lent(loan))
         assert await tx.fetchval("SELECT array_agg(sequence) FROM amtsbus.events") == [1]
