@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+import logging
 
 import httpx
 import pytest
-from amtsbus.settings import Settings
+import structlog
+from amtsbus import logs
+from amtsbus.settings import Environment, Settings
+from amtsbus.telemetry import trace
 from amtsbus.worker import Worker
 
 from .lending import LENDING, reminders_service
@@ -56,41 +60,39 @@ def test_a_production_service_refuses_a_clock_that_can_be_moved(monkeypatch, tmp
         Settings.load(LENDING.name)
 
 
-async def test_log_lines_of_a_handler_carry_the_trace_of_the_request(library, capsys):
-    import structlog
-    from amtsbus import logs
-    from amtsbus.telemetry import trace
+@pytest.fixture
+def process_logs(monkeypatch):
+    """`logs.configure`, undone afterwards: loggers live as long as the test run and must not keep this test's output."""
+    configure, root = structlog.configure, logging.getLogger()
+    monkeypatch.setattr(structlog, "configure", lambda **how: configure(**how | {"cache_logger_on_first_use": False}))
+    handlers, level = root.handlers[:], root.level
+    yield logs.configure
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
+
+async def test_log_lines_of_a_handler_carry_the_trace_of_the_request(library, process_logs, capsys):
+    process_logs(library.bus.workers[1].settings, "worker")
+    with trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"):
+        loan = await library.lend("Faust")
+    await library.bus.settled()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    [handled] = [line for line in lines if line["event"] == "event_handled"]
+    assert handled["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert handled["case_id"] == str(loan)
+
+
+def test_a_logged_exception_shows_where_it_happened_and_nothing_of_what_it_says(process_logs, capsys):
+    settings = Settings.load("lending", database_url="postgresql://x@y/z", environment=Environment.DEVELOPMENT)
+    process_logs(settings, "worker")
+    told = "Frau Beispiel wohnt in der Hauptstraße 1"
     try:
-        logs.configure(library.bus.workers[1].settings, "worker")
-        with trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"):
-            loan = await library.lend("Faust")
-        await library.bus.settled()
-        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
-        [handled] = [line for line in lines if line["event"] == "event_handled"]
-        assert handled["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
-        assert handled["case_id"] == str(loan)
-    finally:
-        structlog.reset_defaults()
-
-
-def test_a_logged_exception_shows_where_it_happened_and_nothing_of_what_it_says(capsys):
-    import structlog
-    from amtsbus import logs
-    from amtsbus.settings import Environment
-
-    try:
-        logs.configure(
-            Settings.load("lending", database_url="postgresql://x@y/z", environment=Environment.DEVELOPMENT), "worker"
-        )
-        told = "Frau Beispiel wohnt in der Hauptstraße 1"
-        try:
-            raise ValueError(told)
-        except ValueError:
-            structlog.get_logger("test").exception("it_failed")
-        line = json.loads(capsys.readouterr().out)
-        assert (line["event"], line["exception"]) == ("it_failed", "ValueError")
-        assert "test_a_logged_exception" in line["stack"]
-        assert told not in json.dumps(line, ensure_ascii=False)
-    finally:
-        structlog.reset_defaults()
+        raise ValueError(told)
+    except ValueError:
+        structlog.get_logger("test").exception("it_failed")
+    line = json.loads(capsys.readouterr().out)
+    assert (line["event"], line["exception"]) == ("it_failed", "ValueError")
+    assert "test_a_logged_exception" in line["stack"]
+    assert told not in json.dumps(line, ensure_ascii=False)

@@ -12,9 +12,9 @@ from amtsbus.ids import new_id
 from amtsbus.kafka import headers_of
 from amtsbus.postgres import Database
 
-from ..conftest import AtWork
 from ..facts import CASE, PERSON, SECOND_CUSTODIAN, fact, postal_address
 from ..towns import Departments, Post, email_states, kinds_in_inbox, until, wants_email
+from .conftest import AtWork
 
 ADDRESS_CHANGED = "registration.postal-address-changed.v1"
 REGISTERED = "registration.resident-registered.v1"

@@ -645,7 +645,8 @@ async def _kafka_answers(bootstrap_servers: str) -> bool:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=3000)
     try:
         await admin.start()
-        await admin.list_topics()
+        # Asking for the first group's coordinator makes Kafka create its topic for offsets; until then it is not ready.
+        await admin.find_coordinator("amtsbus.readiness")
     except (KafkaError, OSError, TimeoutError):
         return False
     finally:

@@ -1,0 +1,51 @@
+# The commands of this repository. `make town` and `make test` need Python >= 3.11, make and the network; nothing else.
+PYTHON ?= python3
+IN_TREE := $(PYTHON) deploy/local/bootstrap.py
+SUITES := $(wildcard shared/tests services/*/tests) deploy/local/tests tests
+SERVICES := $(notdir $(wildcard services/*))
+
+.DEFAULT_GOAL := help
+.PHONY: help town test lint format types imports contracts suites bench-smoke clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+town: ## Start the whole city here and play a day in it; Ctrl-C stops it
+	@$(IN_TREE) town up
+
+test: ## Everything that has to hold: style, types, import rules, contracts, all suites on real servers
+	@$(MAKE) --no-print-directory lint types imports contracts suites
+
+lint: ## Style: ruff's rules and format
+	@$(IN_TREE) ruff check .
+	@$(IN_TREE) ruff format --check .
+
+format: ## Put style right where ruff can
+	@$(IN_TREE) ruff check --fix .
+	@$(IN_TREE) ruff format .
+
+types: ## Types: mypy, strict
+	@$(IN_TREE) mypy -p amtsbus -p town $(addprefix -p ,$(SERVICES))
+
+imports: ## Who may import whom
+	@$(IN_TREE) lint-imports
+
+contracts: ## The committed contracts are those of the code, and break no subscriber
+	@$(IN_TREE) amtsbus contracts check
+
+suites: ## All tests, two suites at a time, with one PostgreSQL and one Kafka for all of them
+	@$(IN_TREE) python -m amtsbus.testing.servers \
+		$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(addprefix suite-in/,$(SUITES))
+
+# Each suite is a run of its own: a department's tests know nothing of another's.
+suite-in/%:
+	@echo "== $*"
+	@pytest $* $(PYTEST_ARGUMENTS)
+
+bench-smoke: ## Events per second through the whole chain, as a ratio to a bare loop
+	@$(IN_TREE) python -m tests.bench.smoke
+
+clean: ## Remove what can be made again: the environment, caches and the (stopped) town's data
+	@if [ -x .venv/bin/town ]; then .venv/bin/town down; fi
+	rm -rf .venv .uv .town .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,279 @@
+"""The town itself: everything started in the right order and as much as possible at once, watched, and stopped again."""
+
+import asyncio
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from amtsbus import topics
+from amtsbus.testing.servers import EmbeddedKafka, EmbeddedPostgres, kafka_is_fetched, open_log, write_atomically
+
+from town.addresses import Addresses, MailAddresses, ServiceAddresses
+from town.configuration import Configuration
+from town.databases import DatabaseAccess, is_migrated, passwords, prepare_database
+from town.home import Home, TownError
+from town.printing import Printer
+from town.processes import State, Supervised, SupervisedServer, end_left_over, last_lines
+
+AUDIENCE = "amtsbus"
+POOL_SIZE = 5
+"""Connections of each process; the town is small, and PostgreSQL has a process for each of them."""
+SHARED_BUFFERS = "16MB"
+AMTSBUS = str(Path(sys.executable).with_name("amtsbus"))
+
+
+class Town:
+    """All processes of one town. Only one exists per folder; its maker holds the folder's lock."""
+
+    def __init__(self, home: Home, names: tuple[str, ...], configuration: Configuration, printer: Printer) -> None:
+        self.home = home
+        self.names = names
+        self.configuration = configuration
+        self.printer = printer
+        self.servers: dict[str, SupervisedServer] = {}
+        self.processes: dict[str, Supervised] = {}
+        self.databases: dict[str, DatabaseAccess] = {}
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def kafka(self) -> str:
+        """Where Kafka is."""
+        return self.configuration.outside_kafka or f"127.0.0.1:{self.configuration.kafka}"
+
+    @property
+    def issuer(self) -> str:
+        return f"http://127.0.0.1:{self.configuration.issuer}"
+
+    def addresses(self) -> Addresses:
+        """Where everything is, once it serves."""
+        return Addresses(
+            kafka=self.kafka,
+            issuer=self.issuer,
+            mail=MailAddresses(
+                smtp=f"127.0.0.1:{self.configuration.smtp}", http=f"http://127.0.0.1:{self.configuration.mail}"
+            ),
+            services={
+                name: ServiceAddresses(
+                    api=f"http://127.0.0.1:{ports.api}",
+                    worker=f"http://127.0.0.1:{ports.worker}",
+                    database=self.databases[name].url,
+                )
+                for name, ports in self.configuration.services.items()
+            },
+        )
+
+    async def start(self) -> None:
+        """Start everything; returns when everything serves.
+
+        Raises:
+            TownError, ServerFailedError, TopicListError: something does not come up; what has been started is still
+                running then and has to be stopped.
+        """
+        known = passwords(self.home.secrets, [f"{name}_{kind}" for name in self.names for kind in ("owner", "run")])
+        postgres_up, topics_there = asyncio.Event(), asyncio.Event()
+        self._declare_servers()
+        self._declare_processes()
+        async with _first_failure(), asyncio.TaskGroup() as group:
+            group.create_task(self._start_postgres(postgres_up))
+            group.create_task(self._start_kafka(topics_there))
+            group.create_task(self._serve("issuer"))
+            group.create_task(self._serve("mail"))
+            for name in self.names:
+                group.create_task(self._start_service(name, known, postgres_up, topics_there))
+        self._watching = asyncio.create_task(self._watch_paused(), name="watch paused")
+
+    def _declare_servers(self) -> None:
+        report = self.printer.problem
+        if set(self.configuration.outside_databases) != set(self.names):
+            settings = {"shared_buffers": SHARED_BUFFERS}
+            postgres = EmbeddedPostgres(self.home.postgres, port=self.configuration.postgres, settings=settings)
+            self.servers["postgres"] = SupervisedServer("postgres", postgres, report)
+        if self.configuration.outside_kafka is None:
+            kafka = EmbeddedKafka(self.home.kafka, port=self.configuration.kafka)
+            self.servers["kafka"] = SupervisedServer("kafka", kafka, report)
+
+    def _declare_processes(self) -> None:
+        chosen = self.configuration
+        python = [sys.executable, "-m"]
+        self._declare(
+            "issuer",
+            [*python, "town.issuer", "--port", str(chosen.issuer), "--state", str(self.home.issuer)],
+            f"{self.issuer}/.well-known/openid-configuration",
+        )
+        ports = ["--smtp-port", str(chosen.smtp), "--http-port", str(chosen.mail)]
+        self._declare(
+            "mail",
+            [*python, "town.mail", *ports, "--state", str(self.home.mail)],
+            f"http://127.0.0.1:{chosen.mail}/readyz",
+        )
+        for name in self.names:
+            for kind, port in (("api", chosen.services[name].api), ("worker", chosen.services[name].worker)):
+                command = [AMTSBUS, kind, name]
+                self._declare(f"{name}-{kind}", command, f"http://127.0.0.1:{port}/readyz")
+
+    def _declare(self, name: str, command: list[str], ready_url: str) -> None:
+        self.processes[name] = Supervised(name, command, _without_secrets(), self.home, self.printer.problem, ready_url)
+
+    async def _start_postgres(self, up: asyncio.Event) -> None:
+        if "postgres" in self.servers:
+            async with self.printer.step("PostgreSQL"):
+                await self.servers["postgres"].start()
+        up.set()
+
+    async def _start_kafka(self, there: asyncio.Event) -> None:
+        if "kafka" in self.servers:
+            async with self.printer.step("Apache Kafka" if kafka_is_fetched() else "Apache Kafka, fetched once"):
+                await self.servers["kafka"].start()
+        listed = topics.load(self.home.topics)
+        try:
+            created = await topics.create_missing(self.kafka, listed, prefix=self.configuration.topic_prefix)
+        except OSError as error:
+            raise TownError(f"Kafka at {self.kafka} (KAFKA_BOOTSTRAP_SERVERS) cannot be reached: {error}") from error
+        if created:
+            self.printer.line(f"  created {len(created)} topics")
+        there.set()
+
+    async def _start_service(
+        self, name: str, known: dict[str, str], postgres_up: asyncio.Event, topics_there: asyncio.Event
+    ) -> None:
+        await postgres_up.wait()
+        outside = self.configuration.outside_databases.get(name)
+        server = self.servers.get("postgres")
+        if outside is not None:
+            self.databases[name] = outside
+        elif server is not None and isinstance(server.server, EmbeddedPostgres):
+            self.databases[name] = await prepare_database(server.server, name, known)
+        environment = self._environment(name)
+        self._write_environment(name, environment)
+        # Asked here, not by the command: at a second start that would be four interpreters for nothing.
+        if not await is_migrated(self.databases[name], name, self.home.tree / "services" / name / "migrations"):
+            async with self.printer.step(f"{name}: database migrated"):
+                await self._run_once(f"{name}-migrate", [AMTSBUS, "migrate", name], environment)
+        for kind in ("api", "worker"):
+            self.processes[f"{name}-{kind}"].environment = environment
+        async with self.printer.step(f"{name}: serving"):
+            await self.processes[f"{name}-api"].start()
+            await topics_there.wait()
+            await self.processes[f"{name}-worker"].start()
+            for kind in ("api", "worker"):
+                await self.processes[f"{name}-{kind}"].ready()
+
+    async def _serve(self, name: str) -> None:
+        async with self.printer.step(f"{name}: serving"):
+            await self.processes[name].start()
+            await self.processes[name].ready()
+
+    def _environment(self, name: str) -> dict[str, str]:
+        """What the processes of service `name` find in their environment: their own secrets and nobody else's."""
+        upper, access, ports = name.upper(), self.databases[name], self.configuration.services[name]
+        environment = _without_secrets() | {
+            "AMTSBUS_CLOCK_FILE": str(self.home.clock),
+            "AMTSBUS_TOPIC_PREFIX": self.configuration.topic_prefix,
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
+            "OIDC_ISSUER": self.issuer,
+            "OIDC_AUDIENCE": AUDIENCE,
+            f"{upper}_DATABASE_URL": access.url,
+            f"{upper}_DATABASE_POOL_SIZE": str(POOL_SIZE),
+            f"{upper}_API_PORT": str(ports.api),
+            f"{upper}_WORKER_PORT": str(ports.worker),
+            f"{upper}_SMTP_HOST": "127.0.0.1",
+            f"{upper}_SMTP_PORT": str(self.configuration.smtp),
+        }
+        if access.migrator_url is not None:
+            environment[f"{upper}_MIGRATOR_DATABASE_URL"] = access.migrator_url
+        return environment
+
+    def _write_environment(self, name: str, environment: dict[str, str]) -> None:
+        told = {key: value for key, value in environment.items() if os.environ.get(key) != value}
+        lines = [f"export {key}={shlex.quote(value)}" for key, value in sorted(told.items())]
+        write_atomically(self.home.environments / f"{name}.env", "\n".join(lines) + "\n")
+
+    async def _run_once(self, name: str, command: list[str], environment: dict[str, str]) -> None:
+        log = self.home.logs / f"{name}.log"
+        with open_log(log) as file:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                env=environment,
+                cwd=self.home.tree,
+                start_new_session=True,
+            )
+        try:
+            code = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+        if code:
+            raise TownError(
+                f"{name} failed (exit status {code}). If its data are of another version of the city, remove "
+                f"{self.home.folder} to begin anew. Its log ends:\n{last_lines(log, 4)}"
+            )
+
+    async def _watch_paused(self) -> None:
+        """Keep stopped what somebody asks to keep stopped (a file in `.town/paused/`)."""
+        stopped: set[str] = set()
+        while True:
+            asked = {file.name for file in self.home.paused.iterdir()} & set(self.processes)
+            for name in asked - stopped:
+                await self.processes[name].stop()
+            for name in stopped - asked:
+                await self.processes[name].start()
+            stopped = asked
+            await asyncio.sleep(0.2)
+
+    async def stop(self) -> None:
+        """Stop everything in order: first what takes requests, then what works them off, at last the servers."""
+        if self._watching is not None:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+        for group in (
+            [name for name in self.processes if name.endswith("-api")],
+            [name for name in self.processes if name.endswith("-worker")],
+            ["issuer", "mail"],
+        ):
+            await asyncio.gather(
+                *(
+                    self.processes[name].stop()
+                    for name in group
+                    if name in self.processes and self.processes[name].state is not State.NOT_STARTED
+                )
+            )
+        await asyncio.gather(*(server.stop() for server in self.servers.values()))
+
+
+@contextlib.asynccontextmanager
+async def _first_failure() -> AsyncIterator[None]:
+    """Of all that went wrong at once, raise what came first: the rest followed from it."""
+    try:
+        yield
+    except BaseExceptionGroup as failures:
+        first: BaseException = failures
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
+
+
+def _without_secrets() -> dict[str, str]:
+    """Our own environment without anybody's database."""
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if not key.endswith("_DATABASE_URL") and not key.startswith(("TOWN_", "AMTSBUS_TEST_"))
+    } | {"PYTHONUNBUFFERED": "1", "AMTSBUS_ENVIRONMENT": "development"}
+
+
+def clear_the_way(home: Home, printer: Printer) -> None:
+    """Remove what an earlier town has left: its addresses, requests to pause, processes that outlived it."""
+    home.addresses.unlink(missing_ok=True)
+    for file in home.paused.iterdir():
+        file.unlink(missing_ok=True)
+    ended = end_left_over(home)
+    if ended:
+        printer.line(f"  ended what an earlier town had left running: {', '.join(ended)}", style="quiet")
