@@ -75,7 +75,7 @@ def imports(file: Path) -> Iterator[str]:
             yield node.module or ""
 
 
-def place(file: Path, node: ast.AST | None = None) -> str:
+def place(file: Path, node: ast.stmt | ast.expr | None = None) -> str:
     return f"{file.relative_to(ROOT)}{f':{node.lineno}' if node is not None else ''}"
 
 

@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ ROOMS = ("domain", "use_cases", "published", "consumed", "store", "http", "subsc
 each_service = pytest.mark.parametrize("service", SERVICES)
 
 
-def project(service: str) -> dict:
+def project(service: str) -> dict[str, Any]:
     return tomllib.loads((ROOT / "services" / service / "pyproject.toml").read_text(encoding="utf-8"))
 
 

@@ -33,16 +33,14 @@ def test_no_file_or_folder_has_an_empty_name():
 
 
 def test_no_class_or_function_has_an_empty_name():
-    found = []
-    for file in tracked("*.py"):
-        if "tests" in file.relative_to(ROOT).parts:
-            continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            empty = (isinstance(node, ast.ClassDef) and EMPTY_CLASS.search(node.name)) or (
-                isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and EMPTY_FUNCTION.match(node.name)
-            )
-            if empty:
-                found.append(f"{file.relative_to(ROOT)}:{node.lineno}: {node.name}")
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno}: {node.name}"
+        for file in tracked("*.py")
+        if "tests" not in file.relative_to(ROOT).parts
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.ClassDef) and EMPTY_CLASS.search(node.name))
+        or (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and EMPTY_FUNCTION.match(node.name))
+    ]
     assert found == []
 
 

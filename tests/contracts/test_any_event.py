@@ -77,7 +77,9 @@ def instances(schema):
 )
 def test_a_reader_accepts_every_event_that_the_contract_allows(service, reader, event_type):
     publisher = service.contracts.parents[1] / TOPICS[reader.topic].owner / "contracts"
-    schema = inlined(released_schema(publisher, event_type))
+    released = released_schema(publisher, event_type)
+    assert released is not None
+    schema = inlined(released)
 
     @calm
     @given(instances(schema))

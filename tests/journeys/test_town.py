@@ -6,6 +6,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable
+from functools import partial
 
 import httpx
 import psutil
@@ -36,6 +37,10 @@ def answers(url: str) -> bool:
 
 def said(town: RunningTown) -> str:
     return (town.home.logs / "town.log").read_text()
+
+
+def says(town: RunningTown, line: str) -> bool:
+    return line in said(town)
 
 
 def test_the_addresses_are_of_the_agreed_form_and_for_the_owner_only(town: RunningTown) -> None:
@@ -130,10 +135,10 @@ def test_kafka_and_postgresql_start_again_where_they_were(town: RunningTown) -> 
         crashed = recorded_process(folder / "process.json")
         assert crashed is not None
         crashed.kill()
-        until(f"{name} is told of", lambda name=name: f"! {name} was ended by SIGKILL" in said(town))
+        until(f"{name} is told of", partial(says, town, f"! {name} was ended by SIGKILL"))
     for service in town.addresses.services.values():
-        until("the worker is ready again", lambda service=service: answers(f"{service.worker}/readyz"), seconds=90)
-        until("the api is ready again", lambda service=service: answers(f"{service.api}/readyz"))
+        until("the worker is ready again", partial(answers, f"{service.worker}/readyz"), seconds=90)
+        until("the api is ready again", partial(answers, f"{service.api}/readyz"))
 
 
 def test_after_a_kill_the_left_over_is_shown_and_the_next_start_just_works(town: RunningTown) -> None:

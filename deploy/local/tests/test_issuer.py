@@ -49,7 +49,7 @@ async def test_a_demo_persons_token_is_what_a_service_accepts(issuer: httpx.Asyn
     assert citizen.person_id is not None
     assert citizen.name == "Ayşe Yılmaz"
     clerk = await verifier(issuer).caller(await token_of(issuer, "Jörg Müller"))
-    assert (clerk.roles, clerk.department, clerk.person_id) == ({Role.CLERK, Role.LEAD}, "permits", None)
+    assert (clerk.roles, clerk.department, clerk.person_id) == (frozenset({Role.CLERK, Role.LEAD}), "permits", None)
 
 
 async def test_everybody_is_listed_and_changing_somebody_keeps_who_they_are(issuer: httpx.AsyncClient):

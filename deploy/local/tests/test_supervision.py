@@ -35,7 +35,7 @@ def supervised(home: Home, program: str, said: list[str], *arguments: str, ready
     return Supervised("demo", command, dict(os.environ), home, said.append, ready_url)
 
 
-async def until(condition, seconds: float = 20) -> None:  # type: ignore[no-untyped-def] # any callable without arguments
+async def until(condition, seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)

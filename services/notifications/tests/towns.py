@@ -80,6 +80,8 @@ class Post:
     holding: set[str] = field(default_factory=set)
     held: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a client has said QUIT."""
     port: int = 0
     tls: ssl.SSLContext | None = None
     """Where set, nothing is accepted before STARTTLS."""
@@ -138,6 +140,10 @@ class Post:
             await self.release.wait()
         return "250 OK"
 
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        self.left.set()
+        return "221 Bye"
+
 
 @dataclass
 class Departments:
@@ -183,7 +189,8 @@ class Sending:
     async def stop(self) -> None:
         """Stop it as a worker does."""
         self._task.cancel()
-        await asyncio.wait([self._task])
+        _, running = await asyncio.wait([self._task], timeout=15)
+        assert not running, "the sender was told to stop, and goes on"
 
 
 async def happen(

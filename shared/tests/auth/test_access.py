@@ -68,8 +68,8 @@ async def test_a_clerk_of_another_department_is_refused(client: ApiClient):
 
 
 async def test_the_login_is_checked_before_anything_else_of_the_request(client: ApiClient, database: Database):
-    bad = {"content": b"{", "headers": {"Content-Type": "text/plain"}}
-    assert (await client.post("/v1/trees", **bad)).status_code == 401
+    bad = await client.post("/v1/trees", content=b"{", headers={"Content-Type": "text/plain"})
+    assert bad.status_code == 401
     await database.stop()  # no connection is needed to refuse somebody
     assert (await client.get(TREE)).status_code == 401
     assert (await client.get(TREE, headers=client.as_(Role.OPERATOR))).status_code == 403

@@ -144,6 +144,7 @@ def test_keys_that_cannot_verify_tokens_are_left_out():
         ]
     }
     assert set(usable_keys(document)) == {"good"}
+    broken: Any
     for broken in (None, [], {}, {"keys": None}, {"keys": "x"}):
         assert usable_keys(broken) == {}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from amtsbus.ids import new_id
 from amtsbus.postgres import Database
 from amtsbus.testing.fixtures import Bus
@@ -50,7 +50,7 @@ class Library:
             count: int = await tx.fetchval("SELECT count(*) FROM amtsbus.events WHERE published_at IS NULL")
         return count
 
-    async def records(self) -> list:
+    async def records(self) -> list[ConsumerRecord]:
         """Everything on the topic, in order per partition."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
         await consumer.start()

@@ -54,7 +54,8 @@ def test_a_sequence_that_another_event_had_is_reported(sequence):
 @given(st.lists(st.integers(1, 6), max_size=40))
 def test_in_any_order_and_with_any_repeats_each_event_of_a_stream_is_new_exactly_once(arrivals):
     ids = {sequence: new_id() for sequence in range(1, 7)}
-    recorded, mark, gaps, effects = set(), None, set(), []
+    recorded, mark, effects = set(), None, []
+    gaps: set[int] = set()
     for sequence in arrivals:
         event = meta(sequence, event_id=ids[sequence], at=NOON + timedelta(seconds=sequence))
         judgement = judge(event, recorded_before=event.id in recorded, mark=mark, gaps=frozenset(gaps))

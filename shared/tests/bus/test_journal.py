@@ -42,6 +42,13 @@ async def test_a_rolled_back_use_case_leaves_no_event_and_no_gap(service_databas
         assert await tx.fetchval("SELECT array_agg(sequence) FROM amtsbus.events") == [1]
 
 
+async def until_another_waits_for(tx):
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    async with asyncio.timeout(10):
+        while not await tx.fetchval(waits):
+            await asyncio.sleep(0.01)
+
+
 async def test_of_two_writers_at_once_one_meets_a_conflict(service_database):
     database = await service_database(LENDING)
     loan = new_id()
@@ -51,7 +58,7 @@ async def test_of_two_writers_at_once_one_meets_a_conflict(service_database):
         async with database.transaction() as tx:
             await both_have_read.wait()
             await tx.append(loan, lent(loan))
-            await asyncio.sleep(0.05)
+            await until_another_waits_for(tx)
 
     outcomes = await asyncio.gather(write(), write(), return_exceptions=True)
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ConflictError", "NoneType"]

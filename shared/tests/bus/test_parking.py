@@ -1,6 +1,5 @@
 """Parking: a broken event stops its own case and no other, and nothing overtakes it."""
 
-import asyncio
 import json
 
 import pytest
@@ -205,5 +204,4 @@ async def test_a_reader_stops_when_nearly_everything_fails_and_the_worker_become
 
 
 async def _nothing_parked(library):
-    await asyncio.sleep(0)
     return not await parked(library)

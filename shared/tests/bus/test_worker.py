@@ -41,6 +41,11 @@ async def test_a_stopping_worker_finishes_the_batch_at_work_and_commits_its_offs
         await release.wait()
         await original(event, tx)
 
+    async def release_when_it_stops():
+        while worker.readers.consumptions[0].joined:
+            await asyncio.sleep(0.01)
+        release.set()
+
     object.__setattr__(service.readers[0].handlers["lending.book-lent.v1"], "handler", slow)
     service.readers[0].group = "reminders.slow"
     database = await service_database(service)
@@ -48,7 +53,8 @@ async def test_a_stopping_worker_finishes_the_batch_at_work_and_commits_its_offs
     async with worker.running():
         loan = await library.lend("Faust")
         await asyncio.wait_for(entered.wait(), 20)
-        asyncio.get_running_loop().call_later(0.5, release.set)
+        releasing = asyncio.create_task(release_when_it_stops())
+    await releasing
     await database.start()
     assert await database.pool.fetchval("SELECT what FROM effects WHERE loan_id = $1", loan) == "Faust"
 

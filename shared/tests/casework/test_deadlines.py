@@ -16,6 +16,7 @@ from amtsbus.postgres import Database, Tx
 from amtsbus.service import Running, Service
 from amtsbus.settings import Settings
 from amtsbus.telemetry import CLOCK_FAILURES, CLOCK_RINGS
+from structlog.testing import capture_logs
 
 from .requests import CITIZEN, LENA, MIRA, NOW, REQUESTS, a_request
 
@@ -345,10 +346,15 @@ async def test_the_clock_goes_on_when_the_database_returns(
     await waiting(database, calendar_days(1))
     await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
     await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    clock.advance(timedelta(days=30))
     task = asyncio.create_task(bells.clock()(running))
     try:
-        clock.advance(timedelta(days=30))
-        await asyncio.sleep(0.5)  # lets it meet the closed door; too short a wait only makes the test easier
+        with capture_logs() as lines:
+
+            async def met_the_closed_door() -> bool:
+                return any(line["event"] == "clock_waits" for line in lines)
+
+            await eventually(met_the_closed_door)
         assert not task.done()
         await admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         await eventually(bells.heard)

@@ -101,11 +101,11 @@ async def library(service_database, town_bus, kafka, topic_prefix, monkeypatch) 
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka)
 
     async def start() -> Bus:
-        library.bus = await town_bus((LENDING, databases["lending"]), (reminders, databases["reminders"]))
-        return library.bus
+        made.bus = await town_bus((LENDING, databases["lending"]), (reminders, databases["reminders"]))
+        return made.bus
 
-    library = Library(databases["lending"], databases["reminders"], start)
-    return library
+    made = Library(databases["lending"], databases["reminders"], start)
+    return made
 
 
 @pytest.fixture

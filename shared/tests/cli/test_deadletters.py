@@ -15,7 +15,8 @@ async def parked_loan(library):
 
 async def first_letter(amtsbus) -> int:
     [key] = (await amtsbus("deadletters", "list", "reminders", "--json")).json
-    return key["dead_letter_id"]
+    dead_letter_id: int = key["dead_letter_id"]
+    return dead_letter_id
 
 
 async def test_nothing_is_parked(library, amtsbus):

@@ -4,6 +4,7 @@ import asyncio
 import json
 from uuid import uuid4
 
+import httpx
 import pytest
 import structlog
 from amtsbus.auth import Role
@@ -21,7 +22,8 @@ async def rows(database: Database, table: str) -> int:
 def kind(answer) -> str:
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     assert answer.json()["status"] == answer.status_code
-    return answer.json()["type"].removeprefix("urn:amtsbus:problem:")
+    problem: str = answer.json()["type"]
+    return problem.removeprefix("urn:amtsbus:problem:")
 
 
 async def test_a_sponsored_tree_is_stored_with_its_event_in_one_transaction(client: ApiClient, database: Database):
@@ -63,8 +65,9 @@ async def test_a_change_names_the_version_that_it_was_made_on(client: ApiClient)
     path = (await client.post("/v1/trees", json=OAK, headers=me)).headers["location"] + "/plaque"
     form = {"plaque": "Käthe Müller"}
     assert kind(await client.put(path, json=form, headers=me)) == "if-match-missing"
-    for malformed in ("3", "*", 'W/"1"', '"1", "2"', '"-1"', '"01"', "ä".encode()):
-        answer = await client.put(path, json=form, headers=me | {"If-Match": malformed})
+    for malformed in ("3", "*", 'W/"1"', '"1", "2"', '"-1"', '"01"', "ä"):
+        headers = httpx.Headers(me | {"If-Match": malformed}, encoding="utf-8")
+        answer = await client.put(path, json=form, headers=headers)
         assert (answer.status_code, kind(answer)) == (400, "if-match-malformed"), malformed
     changed = await client.put(path, json=form, headers=me | {"If-Match": '"1"'})
     assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
@@ -284,8 +287,9 @@ async def test_the_trace_goes_on_through_the_request(client: ApiClient, database
     assert answer.headers["traceparent"].split("-")[1] == "0af7651916cd43dd8448eb211c80319c"
     stored = await database.pool.fetchval("SELECT traceparent FROM amtsbus.events")
     assert stored == answer.headers["traceparent"]
-    for broken in ("", "nonsense", parent.upper(), "00-" + "0" * 32 + "-b7ad6b7169203331-01", "ä".encode("latin-1")):
-        answer = await client.get("/v1/trees", headers={"traceparent": broken})
+    for broken in ("", "nonsense", parent.upper(), "00-" + "0" * 32 + "-b7ad6b7169203331-01", "ä"):
+        latin = httpx.Headers({"traceparent": broken}, encoding="latin-1")
+        answer = await client.get("/v1/trees", headers=latin)
         assert answer.headers["traceparent"].split("-")[1] not in ("0" * 32, "0af7651916cd43dd8448eb211c80319c")
 
 

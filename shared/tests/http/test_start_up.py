@@ -2,7 +2,7 @@
 
 import pytest
 from amtsbus.auth import PUBLIC, Role, allow
-from amtsbus.http import InTx, UnguardedRouteError, create_app, routes
+from amtsbus.http import UnguardedRouteError, create_app, routes
 from amtsbus.testing.tokens import ApiClient
 from fastapi import APIRouter
 
@@ -109,4 +109,3 @@ def test_the_transaction_is_no_parameter_of_the_api():
     document = create_app(PARKS).openapi()
     names = {p["name"] for path in document["paths"].values() for op in path.values() for p in op.get("parameters", [])}
     assert names == {"Idempotency-Key", "If-Match", "after", "limit", "seconds", "species", "times", "tree_id"}
-    assert InTx

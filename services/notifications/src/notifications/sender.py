@@ -118,6 +118,7 @@ class _Lane:
                 except _DATABASE_AWAY as error:
                     pause = DATABASE_PAUSE_SECONDS
                     log.warning("sender_waits_for_database", error=type(error).__name__)
+                _heed_cancellation()
                 await asyncio.sleep(pause)
         finally:
             await self._server.close()
@@ -148,6 +149,7 @@ class _Lane:
         try:
             for message_id in message_ids:
                 await self._server.connect()
+                _heed_cancellation()
                 await _finishing(self._send(message_id, claim_id))
         finally:
             # what was not begun is free for the next sender at once, instead of after its lease
@@ -216,3 +218,14 @@ async def _finishing(work: Awaitable[None]) -> None:
         elif not task.cancelled() and (error := task.exception()) is not None:
             log.warning("email_ended_badly", error=type(error).__name__)
         raise
+
+
+def _heed_cancellation() -> None:
+    """Raise a cancellation that has got lost.
+
+    Before Python 3.12 `asyncio.wait_for`, through which aiosmtplib waits for the mail server, forgets a cancellation that
+    comes in the same moment as the answer.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from amtsbus.clock import FixedClock
 from amtsbus.ids import new_id
 from amtsbus.postgres import Database
@@ -354,6 +355,18 @@ async def test_a_sender_that_is_stopped_finishes_the_e_mail_at_work(
     post.release.set()
     await stopping
     assert await email_states(database) == {"sent": 1}
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_sender_can_be_stopped_while_it_says_goodbye_to_the_mail_server(
+    database: Database, post: Post, sending: Start, turns: int
+) -> None:
+    await _decided(database)
+    sender = sending()
+    await post.left.wait()
+    for _ in range(turns):  # of the event loop: the cancellation comes before, with or after the mail server's answer
+        await asyncio.sleep(0)
+    await sender.stop()
 
 
 async def test_a_database_connection_lost_while_recording_does_not_lose_what_the_mail_server_said(
