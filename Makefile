@@ -5,9 +5,10 @@ IN_TREE := $(PYTHON) deploy/local/bootstrap.py
 SUITES := tests shared/tests/bus services/notifications/tests shared/tests/cli shared/tests/casework shared/tests/http \
 	services/schooling/tests services/registration/tests shared/tests/contracts services/permits/tests shared/tests/auth \
 	shared/tests/test_servers.py deploy/local/tests
+SERVICES := $(notdir $(wildcard services/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help town test lint format types imports contracts suites bench-smoke clean
+.PHONY: help town test lint format types imports contracts suites alone bench-smoke clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -43,6 +44,21 @@ suites: ## All tests, two suites at a time, with one PostgreSQL and one Kafka fo
 suite-in/%:
 	@echo "== $*"
 	@pytest $* $(PYTEST_ARGUMENTS)
+
+alone: ## Each department's tests where nothing is installed, or lies there, but it and amtsbus
+	@$(IN_TREE) python -m amtsbus.testing.servers \
+		$(MAKE) --no-print-directory --keep-going --output-sync=target $(addprefix alone-in/,$(SERVICES))
+
+# Of the others only pyproject.toml goes along: the lock file is that of all. The environment is made in the scratch folder.
+alone-in/%:
+	@echo "== $* alone"
+	@set -eu; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; trap 'exit 130' INT TERM; \
+	for project in pyproject.toml services/*/pyproject.toml deploy/local/pyproject.toml; do \
+		mkdir -p "$$folder/$${project%pyproject.toml}"; cp "$$project" "$$folder/$$project"; \
+	done; \
+	cp uv.lock "$$folder"; cp -R shared "$$folder"; cp -R services/$* "$$folder/services"; \
+	PATH="$(CURDIR)/.uv/bin:$$PATH"; python=$(CURDIR)/.venv/bin/python; cd "$$folder"; \
+	uv run --quiet --locked --python "$$python" --package amtsbus-$* pytest services/$*/tests $(PYTEST_ARGUMENTS)
 
 bench-smoke: ## Events per second through the whole chain, as a ratio to a bare loop
 	@$(IN_TREE) python -m tests.bench.smoke

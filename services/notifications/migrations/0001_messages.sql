@@ -28,6 +28,7 @@ CREATE TABLE messages (
     facts       jsonb       NOT NULL, -- what the event said: ids, dates, codes
     state       text        NOT NULL CHECK (state IN ('waiting-for-address', 'available', 'read')),
     created_at  timestamptz NOT NULL,
+    address_as_of timestamptz, -- not to an address that the register told us before this
     read_at     timestamptz,
     UNIQUE (caused_by, person_id, kind), -- one message per event, person and kind, whatever happens
     CHECK ((state = 'read') = (read_at IS NOT NULL))

@@ -200,14 +200,21 @@ async def happen(
     *,
     subject: UUID = CASE,
     event_id: UUID | None = None,
+    at: datetime | None = None,
 ) -> UUID:
     """Hand an event to the service's handler as the reader does, in a transaction; returns the event's id."""
     async with database.transaction() as tx:
-        return await happen_in(tx, event_type, facts, subject=subject, event_id=event_id)
+        return await happen_in(tx, event_type, facts, subject=subject, event_id=event_id, at=at)
 
 
 async def happen_in(
-    tx: Tx, event_type: str, facts: dict[str, Any], *, subject: UUID = CASE, event_id: UUID | None = None
+    tx: Tx,
+    event_type: str,
+    facts: dict[str, Any],
+    *,
+    subject: UUID = CASE,
+    event_id: UUID | None = None,
+    at: datetime | None = None,
 ) -> UUID:
     """The same in a transaction that is open already."""
     reader = next(reader for reader in SERVICE.readers if event_type in reader.handlers)
@@ -217,7 +224,7 @@ async def happen_in(
         source=f"/{event_type.partition('.')[0]}",
         type=event_type,
         subject=subject,
-        time=tx.clock.now(),
+        time=at or tx.clock.now(),
         sequence=1,
         topic=reader.topic,
     )

@@ -182,8 +182,10 @@ class Relay:
                 if rows and out is not None:
                     await self._publish(connection, out, rows)
                 if len(rows) < BATCH:
+                    # Not wait_for: before Python 3.12 it forgets a cancellation that comes together with the wake-up.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                        async with asyncio.timeout(POLL_SECONDS):
+                            await self._wake.wait()
         finally:
             if out is not None:
                 await _discard(out)

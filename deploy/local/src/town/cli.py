@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -55,6 +56,11 @@ def _clear_errors() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
+def _log_to(file: Path) -> None:
+    """Keep what libraries say to themselves out of what people read."""
+    logging.basicConfig(filename=file, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
 def _serving(home: Home) -> Addresses:
     """Where everything is in the town that serves here."""
     if recorded_process(home.supervisor) is None:
@@ -88,6 +94,7 @@ async def _run(home: Home, *, day: bool) -> int:
     # Imported here: `town status` and the like need neither services' clients nor the journeys.
     from town.supervisor import Town, clear_the_way
 
+    _log_to(home.logs / "supervisor.log")
     printer = Printer()
     began = time.monotonic()
     stopping = asyncio.Event()
@@ -123,9 +130,8 @@ async def _serve_and_play(town: Any, printer: Printer, began: float, *, day: boo
     await town.start()
     printer.markup(f"[good]The town serves[/good] after {time.monotonic() - began:.1f} s.")
     addresses = town.addresses()
-    prefix = town.configuration.topic_prefix
-    await seed(town.home, addresses, printer, prefix)
-    failed = day and not await play_day(town.home, addresses, printer, prefix)
+    await seed(town.home, addresses, printer)
+    failed = day and not await play_day(town.home, addresses, printer)
     addresses.write(town.home.addresses)
     _tell(addresses, printer)
     return failed
@@ -193,8 +199,9 @@ def day() -> None:
 
     with _clear_errors():
         home = Home.find()
-        prefix = os.environ.get("AMTSBUS_TOPIC_PREFIX", "")
-        if not asyncio.run(play_day(home, _serving(home), Printer(), prefix)):
+        addresses = _serving(home)
+        _log_to(home.logs / "day.log")
+        if not asyncio.run(play_day(home, addresses, Printer())):
             raise typer.Exit(1)
 
 

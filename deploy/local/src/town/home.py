@@ -1,6 +1,7 @@
 """Where a town keeps what it needs: the folder `.town/` of its working tree."""
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,15 @@ class Home:
     def environments(self) -> Path:
         """The environment of each service, for an operator's commands."""
         return self.folder / "environment"
+
+    def environment_of(self, service: str) -> dict[str, str]:
+        """What the town has told `service` by its environment; empty before it has."""
+        try:
+            lines = (self.environments / f"{service}.env").read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        pairs = (shlex.split(line)[-1].partition("=") for line in lines if line.strip())
+        return {name: value for name, _, value in pairs}
 
     @property
     def postgres(self) -> Path:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
+from aiokafka.errors import KafkaError
 from amtsbus import topics
 from amtsbus.testing.servers import EmbeddedKafka, EmbeddedPostgres, kafka_is_fetched, open_log, write_atomically
 
@@ -130,7 +132,7 @@ class Town:
         listed = topics.load(self.home.topics)
         try:
             created = await topics.create_missing(self.kafka, listed, prefix=self.configuration.topic_prefix)
-        except OSError as error:
+        except (OSError, KafkaError) as error:
             raise TownError(f"Kafka at {self.kafka} (KAFKA_BOOTSTRAP_SERVERS) cannot be reached: {error}") from error
         if created:
             self.printer.line(f"  created {len(created)} topics")
@@ -149,11 +151,17 @@ class Town:
         environment = self._environment(name)
         self._write_environment(name, environment)
         # Asked here, not by the command: at a second start that would be four interpreters for nothing.
-        if not await is_migrated(self.databases[name], name, self.home.tree / "services" / name / "migrations"):
+        try:
+            migrated = await is_migrated(self.databases[name], name, self.home.tree / "services" / name / "migrations")
+        except (OSError, asyncpg.PostgresError) as error:
+            raise TownError(
+                f"the database of {name} ({name.upper()}_DATABASE_URL) cannot be reached: {error}"
+            ) from error
+        if not migrated:
             async with self.printer.step(f"{name}: database migrated"):
                 await self._run_once(f"{name}-migrate", [AMTSBUS, "migrate", name], environment)
         for kind in ("api", "worker"):
-            self.processes[f"{name}-{kind}"].environment = environment
+            self.processes[f"{name}-{kind}"].environment = _without_secrets() | environment
         async with self.printer.step(f"{name}: serving"):
             await self.processes[f"{name}-api"].start()
             await topics_there.wait()
@@ -167,9 +175,10 @@ class Town:
             await self.processes[name].ready()
 
     def _environment(self, name: str) -> dict[str, str]:
-        """What the processes of service `name` find in their environment: their own secrets and nobody else's."""
+        """What service `name` is told by its environment: its own secrets and nobody else's."""
         upper, access, ports = name.upper(), self.databases[name], self.configuration.services[name]
-        environment = _without_secrets() | {
+        environment = {
+            "AMTSBUS_ENVIRONMENT": "development",
             "AMTSBUS_CLOCK_FILE": str(self.home.clock),
             "AMTSBUS_TOPIC_PREFIX": self.configuration.topic_prefix,
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
@@ -187,8 +196,7 @@ class Town:
         return environment
 
     def _write_environment(self, name: str, environment: dict[str, str]) -> None:
-        told = {key: value for key, value in environment.items() if os.environ.get(key) != value}
-        lines = [f"export {key}={shlex.quote(value)}" for key, value in sorted(told.items())]
+        lines = [f"export {key}={shlex.quote(value)}" for key, value in sorted(environment.items())]
         write_atomically(self.home.environments / f"{name}.env", "\n".join(lines) + "\n")
 
     async def _run_once(self, name: str, command: list[str], environment: dict[str, str]) -> None:
@@ -199,7 +207,7 @@ class Town:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
-                env=environment,
+                env=_without_secrets() | environment,
                 cwd=self.home.tree,
                 start_new_session=True,
             )

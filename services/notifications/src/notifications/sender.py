@@ -126,14 +126,12 @@ class _Lane:
     async def _send_what_is_due(self) -> float:
         """Claim a batch and send it; returns the seconds to wait before the next."""
         claim_id = new_id()
-        async with self._database.transaction() as tx:
-            claimed = await store.claim_emails(
-                tx, claim_id, lease=self._lease, now=tx.clock.now(), limit=self._settings.email_batch
-            )
-        if not claimed:
-            await self._server.close()
-            return self._settings.email_poll_seconds
+        claimed: list[UUID] | None = None
         try:
+            claimed = await self._claim(claim_id)
+            if not claimed:
+                await self._server.close()
+                return self._settings.email_poll_seconds
             await self._send_all(claimed, claim_id)
         except MailServerAwayError as error:
             pause = min(self._settings.email_poll_seconds * float(2**self._missed), LONGEST_PAUSE_SECONDS)
@@ -141,21 +139,30 @@ class _Lane:
             MAIL_SERVER_AWAY.set(1)
             log.warning("mail_server_away", error=str(error), pause_seconds=pause)
             return pause
+        finally:
+            if claimed is None or claimed:  # None: ended in the middle of claiming, so some may be claimed
+                await _finishing(self._release(claim_id))
         self._missed = 0
         MAIL_SERVER_AWAY.set(0)
         return 0.0
 
+    async def _claim(self, claim_id: UUID) -> list[UUID]:
+        async with self._database.transaction() as tx:
+            return await store.claim_emails(
+                tx, claim_id, lease=self._lease, now=tx.clock.now(), limit=self._settings.email_batch
+            )
+
+    async def _release(self, claim_id: UUID) -> None:
+        """What was not begun is free for the next sender at once, instead of after its lease."""
+        with contextlib.suppress(*_DATABASE_AWAY):
+            async with self._database.transaction() as tx:
+                await store.release_claim(tx, claim_id)
+
     async def _send_all(self, message_ids: list[UUID], claim_id: UUID) -> None:
-        try:
-            for message_id in message_ids:
-                await self._server.connect()
-                _heed_cancellation()
-                await _finishing(self._send(message_id, claim_id))
-        finally:
-            # what was not begun is free for the next sender at once, instead of after its lease
-            with contextlib.suppress(*_DATABASE_AWAY):
-                async with self._database.transaction() as tx:
-                    await store.release_claim(tx, claim_id)
+        for message_id in message_ids:
+            await self._server.connect()
+            _heed_cancellation()
+            await _finishing(self._send(message_id, claim_id))
 
     async def _send(self, message_id: UUID, claim_id: UUID) -> None:
         async with self._database.transaction() as tx:

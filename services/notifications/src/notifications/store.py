@@ -117,7 +117,7 @@ def _addressee(row: Row) -> Addressee:
     language = row["preferred_language"]
     return Addressee(
         person_id=row["person_id"],
-        told=row["told_at"] is not None,
+        told_at=row["told_at"],
         given_names=row["given_names"] or "",
         family_name=row["family_name"] or "",
         registry_language=row["registry_language"] or Language.GERMAN,
@@ -141,13 +141,15 @@ class Message:
     caused_by: UUID
     case_id: UUID
     facts: Facts
+    address_as_of: datetime | None = None
+    """Not to an address that the register told us before this."""
 
 
 async def add_message(tx: Tx, message: Message, now: datetime) -> bool:
     """Add a message that waits; returns whether it is new (one per event, person and kind)."""
     added = await tx.fetchval(
-        "INSERT INTO messages (message_id, person_id, kind, caused_by, case_id, facts, state, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8) ON CONFLICT (caused_by, person_id, kind) DO NOTHING "
+        "INSERT INTO messages (message_id, person_id, kind, caused_by, case_id, facts, state, created_at, "
+        "address_as_of) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9) ON CONFLICT (caused_by, person_id, kind) DO NOTHING "
         "RETURNING message_id",
         message.message_id,
         message.person_id,
@@ -157,6 +159,7 @@ async def add_message(tx: Tx, message: Message, now: datetime) -> bool:
         json.dumps(dict(message.facts)),
         MessageState.WAITING_FOR_ADDRESS,
         now,
+        message.address_as_of,
     )
     return added is not None
 
@@ -175,7 +178,7 @@ async def waiting_people(tx: Tx, until: datetime, limit: int = 100) -> list[UUID
 async def waiting_messages(tx: Tx, person_id: UUID, until: datetime | None = None) -> list[Message]:
     """The person's messages that wait for an address (since `until` or longer), in order."""
     rows = await tx.fetch(
-        "SELECT message_id, person_id, kind, caused_by, case_id, facts FROM messages "
+        "SELECT message_id, person_id, kind, caused_by, case_id, facts, address_as_of FROM messages "
         "WHERE person_id = $1 AND state = 'waiting-for-address' AND ($2::timestamptz IS NULL OR created_at <= $2) "
         "ORDER BY position",
         person_id,
@@ -183,7 +186,13 @@ async def waiting_messages(tx: Tx, person_id: UUID, until: datetime | None = Non
     )
     return [
         Message(
-            row["message_id"], row["person_id"], row["kind"], row["caused_by"], row["case_id"], json.loads(row["facts"])
+            row["message_id"],
+            row["person_id"],
+            row["kind"],
+            row["caused_by"],
+            row["case_id"],
+            json.loads(row["facts"]),
+            row["address_as_of"],
         )
         for row in rows
     ]

@@ -1,7 +1,7 @@
 """One message per event and person, and none before it is known who that is."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -22,6 +22,7 @@ SUBMITTED = "permits.application-submitted.v1"
 APPROVED = "permits.application-approved.v1"
 FEE = "permits.fee-noticed.v1"
 INVITED = "schooling.parents-invited.v1"
+MARCH = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
 async def test_a_letter_is_written_in_the_persons_language_to_their_present_address(database: Database) -> None:
@@ -45,6 +46,22 @@ async def test_a_message_waits_until_the_address_is_known_and_then_keeps_its_ord
     delivered = await journal(database, "message-delivered")
     assert [event["kind"] for event in delivered] == kinds
     assert {event["channel"] for event in delivered} == {"inbox"}
+
+
+async def test_the_letter_about_a_move_waits_for_the_new_address(database: Database) -> None:
+    moved = "registration.resident-moved.v1"
+    await happen(database, ADDRESS_CHANGED, postal_address(), subject=PERSON, at=MARCH)
+    await happen(database, moved, fact(moved), subject=PERSON, at=MARCH + timedelta(hours=1))
+    assert await kinds_in_inbox(database, PERSON) == []
+    # An address from before the move that arrives late is not the one.
+    await happen(
+        database, ADDRESS_CHANGED, postal_address(street="Altweg"), subject=PERSON, at=MARCH + timedelta(minutes=30)
+    )
+    assert await kinds_in_inbox(database, PERSON) == []
+    await happen(
+        database, ADDRESS_CHANGED, postal_address(street="Neuweg"), subject=PERSON, at=MARCH + timedelta(hours=1)
+    )
+    assert await database.pool.fetchval("SELECT postal_address[2] FROM letters") == "Neuweg 12 a"
 
 
 async def test_somebody_whom_the_register_does_not_know_gets_letters_in_the_inbox_after_three_days(

@@ -1,5 +1,7 @@
 """How a person is addressed."""
 
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from hypothesis import given
@@ -9,8 +11,9 @@ from notifications.domain.addressee import Addressee, Language, PostalAddress
 HOME = PostalAddress("Hauptstraße", "12 a", "51373", "Leverkusen", "DE")
 
 
-def _addressee(**known: object) -> Addressee:
-    return Addressee(person_id=UUID(int=1), told=True, given_names="Anna", family_name="Groß", **known)  # type: ignore[arg-type] # each test names its own fields
+def _addressee(**known: Any) -> Addressee:
+    told_at = datetime(2026, 3, 2, tzinfo=UTC)
+    return Addressee(person_id=UUID(int=1), told_at=told_at, given_names="Anna", family_name="Groß", **known)
 
 
 def test_the_envelope_has_name_and_address() -> None:

@@ -1,6 +1,6 @@
 """Every letter exists in both languages, says what it must, and takes hostile values for what they are: text."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +36,11 @@ def _facts(kind: str, **changes: Any) -> dict[str, Any]:
 
 def _letter(kind: Kind, language: Language, facts: dict[str, Any], given_names: str = "Änne") -> Text:
     addressee = Addressee(
-        person_id=UUID(int=1), told=True, given_names=given_names, family_name="Groß", preferred_language=language
+        person_id=UUID(int=1),
+        told_at=datetime(2026, 3, 2, tzinfo=UTC),
+        given_names=given_names,
+        family_name="Groß",
+        preferred_language=language,
     )
     return letter_text(
         kind,

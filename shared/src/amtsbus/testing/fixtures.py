@@ -27,10 +27,8 @@ from amtsbus.clock import FixedClock
 from amtsbus.postgres import Database
 from amtsbus.service import Service
 from amtsbus.settings import Environment, Settings
-from amtsbus.testing.servers import EmbeddedKafka, EmbeddedPostgres
+from amtsbus.testing.servers import FAST_AND_FORGETFUL, EmbeddedKafka, EmbeddedPostgres
 from amtsbus.worker import Worker
-
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
 
 class DatabaseFactory(Protocol):
@@ -53,7 +51,7 @@ def postgres_url() -> Iterator[str]:
         yield url
         return
     with tempfile.TemporaryDirectory(prefix="amtsbus-postgres-") as folder:
-        server = EmbeddedPostgres(Path(folder) / "postgres", settings=FAST)
+        server = EmbeddedPostgres(Path(folder) / "postgres", settings=FAST_AND_FORGETFUL | {"max_connections": "300"})
         server.start()
         try:
             yield server.url()

@@ -1,6 +1,7 @@
 """A day in the city: eight journeys, each a plain function of a `City`; see `town.day.city`."""
 
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -54,18 +55,18 @@ JOURNEYS = tuple(
 
 @asynccontextmanager
 async def city_of(
-    home: Home, addresses: Addresses, printer: Printer, prefix: str = "", *, number: int | None = None
+    home: Home, addresses: Addresses, printer: Printer, *, number: int | None = None
 ) -> AsyncIterator[City]:
     """The city for one day; nobody else can play a day in the same town meanwhile, for there is only one calendar.
 
     Args:
-        prefix: what the town puts before its topics.
         number: of the day; default: the next one.
 
     Raises:
         ServerFailedError: somebody else does.
     """
     names = tuple(topic.name for topic in topics.load(home.topics))
+    prefix = home.environment_of(next(iter(addresses.services))).get("AMTSBUS_TOPIC_PREFIX", "")
     limits = httpx.Limits(max_connections=40)
     with sole_owner(home.folder / "day.lock", "the day: it is being played already; it"):
         async with (
@@ -78,20 +79,20 @@ async def city_of(
             yield City(home, addresses, printer, http, issuer, watcher, TownClock(home.clock), number)
 
 
-async def seed(home: Home, addresses: Addresses, printer: Printer, prefix: str = "") -> None:
+async def seed(home: Home, addresses: Addresses, printer: Printer) -> None:
     """Let the demo population move in, unless they live here already.
 
     Raises:
         JourneyFailedError: one of the departments does not do its part.
     """
     async with (
-        city_of(home, addresses, printer, prefix, number=0) as city,
+        city_of(home, addresses, printer, number=0) as city,
         printer.step("the demo population lives here"),
     ):
         await population.seed(city)
 
 
-async def play_day(home: Home, addresses: Addresses, printer: Printer, prefix: str = "") -> bool:
+async def play_day(home: Home, addresses: Addresses, printer: Printer) -> bool:
     """Play all journeys and print them as they happen.
 
     Returns:
@@ -99,15 +100,19 @@ async def play_day(home: Home, addresses: Addresses, printer: Printer, prefix: s
     """
     failed = []
     began = time.monotonic()
-    async with city_of(home, addresses, printer, prefix) as city:
+    async with city_of(home, addresses, printer) as city:
         printer.markup(f"\n[bold]Day {city.number} in the city[/bold], {city.clock.today():%A %d %B %Y}")
         for number, journey in enumerate(JOURNEYS, 1):
             printer.markup(f"\n[bold]{number}  {journey.title}[/bold]")
             try:
                 await journey.play(city)
-            except (JourneyFailedError, httpx.HTTPError) as error:
+            except JourneyFailedError as error:
                 failed.append(journey.title)
-                printer.problem(f"{type(error).__name__}: {error}")
+                printer.problem(str(error))
+            except Exception as error:  # whatever it is, the town stays up and the day goes on
+                failed.append(journey.title)
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                printer.problem(f"{type(error).__name__}: {error} (in {place.filename}, line {place.lineno})")
     printer.line()
     if failed:
         printer.problem(f"{len(failed)} of {len(JOURNEYS)} journeys went wrong: {'; '.join(failed)}")

@@ -252,7 +252,7 @@ class City:
         process = await asyncio.create_subprocess_exec(
             AMTSBUS,
             *command,
-            env=os.environ | self.environment(service),
+            env=os.environ | self.home.environment_of(service),
             cwd=self.home.tree,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -262,12 +262,6 @@ class City:
         if process.returncode:
             raise JourneyFailedError(f"amtsbus {shlex.join(command)} failed: {said.strip()}")
         return said
-
-    def environment(self, service: str) -> dict[str, str]:
-        """The environment of a service, as the town has written it down for operators."""
-        lines = (self.home.environments / f"{service}.env").read_text().splitlines()
-        pairs = (shlex.split(line)[-1].partition("=") for line in lines if line.strip())
-        return {name: value for name, _, value in pairs}
 
     @asynccontextmanager
     async def down(self, process: str) -> AsyncIterator[None]:
@@ -295,7 +289,7 @@ class City:
     @asynccontextmanager
     async def database(self, service: str) -> AsyncIterator[Any]:
         """A connection as the owner of a service's tables: a database administrator's, not a service's."""
-        environment = self.environment(service)
+        environment = self.home.environment_of(service)
         upper = service.upper()
         url = environment.get(f"{upper}_MIGRATOR_DATABASE_URL") or environment[f"{upper}_DATABASE_URL"]
         connection = await asyncpg.connect(url, timeout=10)

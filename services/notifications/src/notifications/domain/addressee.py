@@ -1,6 +1,7 @@
 """The person that a message is for, as far as the register and the person have told us."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -40,15 +41,15 @@ class Addressee:
     """A person, with what is known of them.
 
     Attributes:
-        told: the register has told us who this is. Until then every message to this person waits.
-        address: null although `told`: not known any more (moved away); letters then go to the inbox alone.
+        told_at: when the register last told us who this is; null: never yet, and every message to this person waits.
+        address: null although `told_at`: not known any more (moved away); letters then go to the inbox alone.
         registry_language: the language of correspondence in the register; one that no template knows counts as German.
         preferred_language: the person's own choice, which wins.
         email_notice: whether an e-mail may say that something is waiting.
     """
 
     person_id: UUID
-    told: bool
+    told_at: datetime | None
     given_names: str = ""
     family_name: str = ""
     registry_language: str = Language.GERMAN
@@ -56,6 +57,10 @@ class Addressee:
     preferred_language: Language | None = None
     email: str | None = None
     email_notice: bool = True
+
+    def is_known_as_of(self, instant: datetime | None) -> bool:
+        """Whether the register has told us who this is, and nothing that it knew at `instant` is still on its way."""
+        return self.told_at is not None and (instant is None or self.told_at >= instant)
 
     @property
     def name(self) -> str:

@@ -34,6 +34,8 @@ class Kind:
     key: str
     addressees: Callable[[Facts], frozenset[UUID]]
     remedy: Remedy | None = None
+    to_the_address_of_the_event: bool = False
+    """The event goes with a new address, which comes on another topic: the letter waits for it."""
 
     @property
     def is_decision(self) -> bool:
@@ -57,7 +59,9 @@ def _resident_of_age(facts: Facts) -> frozenset[UUID]:
 _TELLS: Mapping[str, Kind] = {
     # registration: the confirmation is a certificate (amtliche Meldebestätigung, BMG § 24 (2)), not a decision
     "registration.resident-registered.v1": Kind("registration.resident-registered", _resident_of_age),
-    "registration.resident-moved.v1": Kind("registration.resident-moved", _resident_of_age),
+    "registration.resident-moved.v1": Kind(
+        "registration.resident-moved", _resident_of_age, to_the_address_of_the_event=True
+    ),
     "registration.resident-moved-away.v1": Kind("registration.resident-moved-away", _resident_of_age),
     # permits
     "permits.application-submitted.v1": Kind("permits.application-submitted", _applicant),

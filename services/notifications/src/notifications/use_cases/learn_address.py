@@ -26,4 +26,5 @@ async def learn_address(event: PostalAddressChanged, tx: Tx) -> None:
     )
     addressee = await store.lock_addressee(tx, event.person_id)
     for message in await store.waiting_messages(tx, event.person_id):
-        await deliver_message(message, addressee, tx)
+        if addressee.is_known_as_of(message.address_as_of):
+            await deliver_message(message, addressee, tx)

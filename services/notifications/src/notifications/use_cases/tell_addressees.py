@@ -27,6 +27,8 @@ async def tell_addressees(event: Consumed, tx: Tx) -> None:
             caused_by=event.meta.id,
             case_id=event.meta.subject,
             facts=facts,
+            address_as_of=event.meta.time if notice.kind.to_the_address_of_the_event else None,
         )
-        if await store.add_message(tx, message, tx.clock.now()) and addressee.told:
+        added = await store.add_message(tx, message, tx.clock.now())
+        if added and addressee.is_known_as_of(message.address_as_of):
             await deliver_message(message, addressee, tx)

@@ -14,12 +14,17 @@ from registration.published import (
 )
 
 
-async def announce_changes(before: Resident | None, after: Resident, office: Office, tx: Tx) -> None:
-    """Append the events that follow from a change of one person's record; nothing where nobody's view has changed."""
+async def announce_changes(
+    before: Resident | None, after: Resident, office: Office, tx: Tx, *, moved: bool = False
+) -> None:
+    """Append the events that follow from a change of one person's record; nothing where nobody's view has changed.
+
+    Somebody who `moved` has an address announced in any case: the letter about the move waits for it.
+    """
     today = tx.clock.today()
     events: list[Published] = []
     address = postal_address_changed(after)
-    if before is None or postal_address_changed(before) != address:
+    if moved or before is None or postal_address_changed(before) != address:
         events.append(address)
     match school_list_change(before, after, numbers=office.law.on(today), today=today):
         case SchoolListChange.REGISTERED:

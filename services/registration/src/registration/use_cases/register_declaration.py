@@ -79,7 +79,8 @@ async def enter(case: Case, declaration: Declaration, actor: Actor, tx: Tx, offi
     after = await store.residents(tx, declaration.person_ids)
     for person_id, event in events.items():
         await tx.append(person_id, event)
-        await announce_changes(before.get(person_id), after[person_id], office, tx)
+        moved = isinstance(declaration, Move)
+        await announce_changes(before.get(person_id), after[person_id], office, tx, moved=moved)
 
 
 async def _enter_move_in(
