@@ -1,5 +1,6 @@
 """Parking: a broken event stops its own case and no other, and nothing overtakes it."""
 
+import asyncio
 import json
 
 import pytest
@@ -205,3 +206,28 @@ async def test_a_reader_stops_when_nearly_everything_fails_and_the_worker_become
 
 async def _nothing_parked(library):
     return not await parked(library)
+
+
+async def test_a_partition_that_waits_holds_up_no_other(library):
+    reader = library.bus.workers[1].service.readers[0]
+    original = reader.handlers["lending.book-lent.v1"].handler
+    release = asyncio.Event()
+
+    async def waits_for_the_slow_one(event, tx):
+        if event.title == "slow":
+            await release.wait()
+        await original(event, tx)
+
+    object.__setattr__(reader.handlers["lending.book-lent.v1"], "handler", waits_for_the_slow_one)
+    slow = await library.lend("slow")
+    for number in range(30):
+        await library.lend(f"book {number}")
+
+    async def some_arrived():
+        return len(await library.effects()) >= 10
+
+    await eventually(some_arrived)
+    assert await library.effects(slow) == []
+    release.set()
+    await library.bus.settled()
+    assert len(await library.effects()) == 31
