@@ -9,10 +9,9 @@ from functools import partial
 
 import structlog
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from amtsbus import inbox
@@ -20,6 +19,7 @@ from amtsbus.consumption import Readers
 from amtsbus.contracts import page
 from amtsbus.http import sweep_idempotency_keys
 from amtsbus.postgres import Database
+from amtsbus.probes import alive, metrics
 from amtsbus.relay import Relay, WakeUp
 from amtsbus.service import Running, Service
 from amtsbus.settings import Settings
@@ -76,9 +76,9 @@ class Worker:
         return Starlette(
             lifespan=lifespan,
             routes=[
-                Route("/livez", _alive),
+                Route("/livez", alive),
                 Route("/readyz", self._ready),
-                Route("/metrics", _metrics),
+                Route("/metrics", metrics),
                 Route("/asyncapi", self._asyncapi_page),
                 Route("/asyncapi.json", self._asyncapi_json),
             ],
@@ -107,14 +107,6 @@ class Worker:
     async def _asyncapi(self) -> str:
         """The contract as it is committed: what subscribers are promised, not what the code happens to do."""
         return await asyncio.to_thread((self.service.contracts / "asyncapi.json").read_text)
-
-
-async def _alive(_: Request) -> Response:
-    return PlainTextResponse("alive")
-
-
-async def _metrics(_: Request) -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -7,7 +7,7 @@ import structlog
 from amtsbus.service import Running
 
 from notifications import store
-from notifications.settings import NotificationsSettings
+from notifications.settings import own_settings
 from notifications.use_cases.deliver_without_address import deliver_without_address
 
 log = structlog.get_logger("notifications.patience")
@@ -17,9 +17,7 @@ LOOK_SECONDS = 5.0
 
 async def deliver_unaddressed(running: Running) -> None:
     """Deliver what has waited too long, person by person, until cancelled; catches up after a downtime."""
-    settings = running.settings
-    if not isinstance(settings, NotificationsSettings):
-        raise TypeError("this task needs the settings of this service")
+    settings = own_settings(running)
     while True:
         waiting_since = running.database.clock.now() - timedelta(days=settings.address_wait_days)
         async with running.database.transaction() as tx:

@@ -38,7 +38,7 @@ from prometheus_client import Counter, Gauge
 from notifications import store
 from notifications.domain.delivery import Attempts, Outcome
 from notifications.mail import Answer, MailServer, MailServerAwayError, compose
-from notifications.settings import NotificationsSettings, letterhead
+from notifications.settings import NotificationsSettings, letterhead, own_settings
 from notifications.use_cases.begin_attempt import BeginAttempt, begin_attempt
 from notifications.use_cases.record_outcome import RecordOutcome, record_outcome
 
@@ -64,9 +64,7 @@ _DATABASE_AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, Confli
 
 async def send_emails(running: Running) -> None:
     """Send e-mails until cancelled; an e-mail at work is then finished, for at most ten seconds."""
-    settings = running.settings
-    if not isinstance(settings, NotificationsSettings):
-        raise TypeError("the sender needs the settings of this service")
+    settings = own_settings(running)
     async with asyncio.TaskGroup() as group:
         group.create_task(_sweep(running.database))
         for _ in range(settings.smtp_connections):

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
+from amtsbus.service import Running
 from amtsbus.settings import Environment, Settings
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -79,6 +80,13 @@ class NotificationsSettings(Settings):
                 if _PLACEHOLDER_DOMAIN in getattr(self, name):
                     raise ValueError(f"NOTIFICATIONS_{name.upper()} must be set in production")
         return self
+
+
+def own_settings(running: Running) -> NotificationsSettings:
+    """The settings of the worker that runs a task of this service."""
+    if not isinstance(running.settings, NotificationsSettings):
+        raise TypeError("this task needs the settings of notifications")
+    return running.settings
 
 
 class Letterhead(BaseSettings):

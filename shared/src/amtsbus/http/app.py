@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from amtsbus.auth import IssuerKeys, Rule, TokenVerifier, Verifier
 from amtsbus.http import middleware, openapi
@@ -18,6 +17,7 @@ from amtsbus.http.docs import docs_routes
 from amtsbus.http.problems import answer_problem
 from amtsbus.http.routes import EdgeRoute, PlainRoute
 from amtsbus.postgres import Database
+from amtsbus.probes import alive, metrics
 
 if TYPE_CHECKING:
     from amtsbus.service import Service
@@ -66,9 +66,9 @@ def create_app(
     app.state.verifier = verifier
     app.router.routes.extend(
         [
-            PlainRoute("/livez", _alive),
+            PlainRoute("/livez", alive),
             PlainRoute("/readyz", _ready),
-            PlainRoute("/metrics", _metrics),
+            PlainRoute("/metrics", metrics),
             PlainRoute("/openapi.json", _openapi),
         ]
     )
@@ -132,18 +132,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await wake_up.stop()
 
 
-async def _alive(_: Request) -> Response:
-    return PlainTextResponse("alive")
-
-
 async def _ready(request: Request) -> Response:
     database: Database | None = request.app.state.database
     ready = database is not None and await database.is_ready()
     return JSONResponse({"ready": ready, "database": ready}, status_code=200 if ready else 503)
-
-
-async def _metrics(_: Request) -> Response:
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _openapi(request: Request) -> Response:

@@ -35,7 +35,7 @@ from registration.use_cases.assign_case import AssignCase, assign_case
 from registration.use_cases.close_declaration import CloseDeclaration, close_declaration
 from registration.use_cases.list_own_cases import list_own_cases
 from registration.use_cases.list_work import ListWork, list_work
-from registration.use_cases.read_declaration import handed_in, read_case_file, read_declaration
+from registration.use_cases.read_declaration import OpenedDeclaration, handed_in, read_case_file, read_declaration
 from registration.use_cases.register_declaration import RegisterDeclaration, register_declaration
 from registration.use_cases.reject_declaration import RejectDeclaration, reject_declaration
 from registration.use_cases.report_landlord_refusal import ReportLandlordRefusal, report_landlord_refusal
@@ -60,7 +60,11 @@ work_list = routes(prefix="/v1/work-list", tags=["work list"])
 
 async def _answer(case_id: UUID, procedure: Procedure, viewer: Viewer, tx: Tx, response: Response) -> DeclarationView:
     """The case to whoever has just handed it in or acted on it."""
-    opened = await handed_in(case_id, procedure, tx)
+    return await _shown(await handed_in(case_id, procedure, tx), viewer, tx, response)
+
+
+async def _shown(opened: OpenedDeclaration, viewer: Viewer, tx: Tx, response: Response) -> DeclarationView:
+    """The case with its ETag; to staff with the file that goes with it."""
     set_etag(response, opened.case.version)
     file = await read_case_file(opened, viewer, tx) if viewer.is_staff else None
     return declaration_view(opened, viewer, file)
@@ -108,10 +112,7 @@ def _add_steps(router: APIRouter, procedure: Procedure, view: type[DeclarationVi
     @router.get("/{case_id}", response_model=view, dependencies=[READERS])
     async def get_case(case_id: UUID, viewer: CurrentViewer, tx: InRecordingTx, response: Response) -> DeclarationView:
         """One case. Staff's reading is logged."""
-        opened = await read_declaration(case_id, procedure, viewer, tx)
-        set_etag(response, opened.case.version)
-        file = await read_case_file(opened, viewer, tx) if viewer.is_staff else None
-        return declaration_view(opened, viewer, file)
+        return await _shown(await read_declaration(case_id, procedure, viewer, tx), viewer, tx, response)
 
     @router.post("/{case_id}/register", response_model=view, dependencies=[STAFF])
     async def post_registration(
