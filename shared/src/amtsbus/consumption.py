@@ -27,7 +27,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from pydantic import ValidationError
 
-from amtsbus import deadletters, inbox, kafka, telemetry
+from amtsbus import deadletters, failpoints, inbox, kafka, telemetry
 from amtsbus.errors import ConflictError, RuleViolationError, TransientError
 from amtsbus.events import EventMeta
 from amtsbus.inbox import Entry, Mark, Verdict
@@ -62,6 +62,10 @@ LOGGED_BATCH = 20
 COMMIT_SECONDS = 0.1
 BATCH_TARGET_SECONDS = 1.0
 BATCH_TIMEOUT_SECONDS = 120.0
+SESSION_TIMEOUT_MS = 10_000
+"""Kafka gives the partitions of a member that was silent for so long to the others."""
+GRACE_SECONDS = 20.0
+"""A batch at work has so long to end when its partition is taken away or the worker stops; then it is rolled back."""
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between the attempts of a transient failure; the last one repeats."""
 
@@ -168,8 +172,8 @@ class Consumption:
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             max_poll_records=MAX_BATCH,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=2_000,
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=SESSION_TIMEOUT_MS // 5,
             listener=_Rebalance(self),
         )
         try:
@@ -265,6 +269,8 @@ class Consumption:
         try:
             async with asyncio.timeout(BATCH_TIMEOUT_SECONDS), self.database.transaction() as tx:
                 outcomes = await self._apply(tx, [self._parse(record) for record in records])
+                if failpoints.ON:
+                    await failpoints.reached("reader.handled")
         except Exception as error:
             log.info(
                 "batch_falls_apart",
@@ -290,6 +296,8 @@ class Consumption:
                 try:
                     async with asyncio.timeout(BATCH_TIMEOUT_SECONDS), self.database.transaction() as tx:
                         outcomes = await self._apply(tx, [self._parse(record)])
+                        if failpoints.ON:
+                            await failpoints.reached("reader.handled")
                     self._count(outcomes)
                     return False
                 except TRANSIENT:
@@ -332,6 +340,8 @@ class Consumption:
                 event_id=parsed.meta.id if parsed else None,
                 event_type=parsed.meta.type if parsed else None,
             )
+        if failpoints.ON:
+            await failpoints.reached("reader.parked")
         if isinstance(error, ReusedSequenceError):
             telemetry.READ_REUSED.labels(self.consumer_name).inc()
         telemetry.READ_EVENTS.labels(self.consumer_name, "parked").inc()
@@ -446,36 +456,41 @@ class Consumption:
 
     async def retry_parked(self, topic: str, key: bytes, by: str | None) -> None:
         """Handle the parked events of one key in order, until one fails again or none is left."""
-        while True:
-            async with self.database.transaction() as tx:
-                letter = await deadletters.next_waiting(tx, self.consumer_name, topic, key)
-                if letter is None:
-                    return
-                error: Exception | None = None
-                try:
-                    async with tx.connection.transaction():
-                        await self._apply(tx, [self._parse(letter.record)], retry=True)
-                except TRANSIENT:
-                    raise
-                except Exception as failure:
-                    error = failure
-                if error is None:
-                    await deadletters.mark_handled(tx, letter.dead_letter_id, by=by)
-                    log.info(
-                        "dead_letter_handled",
-                        consumer=self.consumer_name,
-                        dead_letter_id=letter.dead_letter_id,
-                        by=by,
-                    )
-                    continue
-                await deadletters.mark_failed_again(tx, letter, reason=reason_of(error), traceback=_where(error))
-                log.error(
-                    "dead_letter_failed_again",
+        while await self._retry_first_parked(topic, key, by):
+            if failpoints.ON:
+                await failpoints.reached("retry.handled")
+
+    async def _retry_first_parked(self, topic: str, key: bytes, by: str | None) -> bool:
+        """Handle the first parked event of one key; returns whether the next one may follow."""
+        async with self.database.transaction() as tx:
+            letter = await deadletters.next_waiting(tx, self.consumer_name, topic, key)
+            if letter is None:
+                return False
+            error: Exception | None = None
+            try:
+                async with tx.connection.transaction():
+                    await self._apply(tx, [self._parse(letter.record)], retry=True)
+            except TRANSIENT:
+                raise
+            except Exception as failure:
+                error = failure
+            if error is None:
+                await deadletters.mark_handled(tx, letter.dead_letter_id, by=by)
+                log.info(
+                    "dead_letter_handled",
                     consumer=self.consumer_name,
                     dead_letter_id=letter.dead_letter_id,
-                    reason=reason_of(error),
+                    by=by,
                 )
-                return
+                return True
+            await deadletters.mark_failed_again(tx, letter, reason=reason_of(error), traceback=_where(error))
+            log.error(
+                "dead_letter_failed_again",
+                consumer=self.consumer_name,
+                dead_letter_id=letter.dead_letter_id,
+                reason=reason_of(error),
+            )
+            return False
 
 
 class _PartitionWorker:
@@ -503,12 +518,12 @@ class _PartitionWorker:
         self.idle = False
         self._arrived.set()
 
-    async def stop(self, grace_seconds: float = 20.0) -> None:
+    async def stop(self) -> None:
         """Let the batch at work end and commit; past the grace it is rolled back, and comes again."""
         self._stopping = True
         if self.idle:
             self._task.cancel()
-        _, pending = await asyncio.wait([self._task], timeout=grace_seconds)
+        _, pending = await asyncio.wait([self._task], timeout=GRACE_SECONDS)
         if pending:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=5)
@@ -527,6 +542,8 @@ class _PartitionWorker:
                     await self.consumption.handle(batch)
                 finally:
                     self._fit_batch_size(len(batch), time.perf_counter() - started)
+                if failpoints.ON:
+                    await failpoints.reached("reader.committed")
                 self.consumption.effective(self.tp, batch[-1].offset + 1)
         except asyncio.CancelledError:
             raise

@@ -16,6 +16,8 @@ from amtsbus.settings import Settings
 
 CHASSIS = Path(__file__).parent / "migrations"
 LOCK = 0x6D696772  # "migr"
+JOURNAL_MONTHS_AHEAD = 12
+"""So many months of the journal exist beforehand; the worker prepares them every day, so a city never runs out of them."""
 
 _HISTORY = """
 CREATE SCHEMA IF NOT EXISTS amtsbus;
@@ -82,6 +84,7 @@ async def migrate(settings: Settings, folder: Path) -> list[str]:
         await connection.execute("SET client_min_messages = warning")
         await connection.execute(_HISTORY)
         applied = await _apply(connection, migrations_of(settings.service, folder))
+        await connection.execute("SELECT amtsbus.prepare_journal($1)", JOURNAL_MONTHS_AHEAD)
         if user_of(run_url) != user_of(owner_url):
             await grant(connection, user_of(run_url))
         return applied
@@ -130,7 +133,8 @@ async def grant(connection: Any, role: str) -> None:
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public, amtsbus TO {role}",
         "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role}",
         "REVOKE ALL ON amtsbus.migrations, amtsbus.events FROM {role}",
-        "GRANT SELECT, INSERT, UPDATE (published_at) ON amtsbus.events TO {role}",
+        "GRANT SELECT, INSERT ON amtsbus.events TO {role}",
+        "GRANT EXECUTE ON FUNCTION amtsbus.prepare_journal TO {role}",
         "GRANT SELECT ON amtsbus.migrations TO {role}",
     ):
         await connection.execute(statement.format(role=quoted))

@@ -1,7 +1,7 @@
 """The relay: publishes what the journal holds, in order per key, at least once.
 
 One relay per service is at work, elected by a session advisory lock. It reads and marks through the very session that
-holds the lock, so a relay that has lost its lock cannot mark anything. It looks for rows without a mark, never for
+holds the lock, so a relay that has lost its lock cannot mark anything. It looks for what is listed as unpublished, never for
 positions above the last one: a transaction that commits late is found as well.
 """
 
@@ -23,7 +23,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from amtsbus import kafka, telemetry
+from amtsbus import failpoints, kafka, telemetry
 from amtsbus.events import EventMeta
 from amtsbus.postgres import Row
 from amtsbus.settings import Settings
@@ -53,20 +53,24 @@ REFUSED = (
 )
 """Kafka refuses this record or this topic: its stream waits, all others go on."""
 
+# LATERAL with LIMIT holds the planner to one look into one month for each row, however long the backlog.
 _UNPUBLISHED = """
-SELECT position, event_id, topic, stream_id, sequence, type, data, traceparent, occurred_at
-FROM amtsbus.events
-WHERE published_at IS NULL
-  AND NOT (topic = ANY($2::text[]))
-  AND NOT (stream_id = ANY($3::uuid[]))
-ORDER BY position
-LIMIT $1
+SELECT e.position, e.event_id, e.topic, e.stream_id, e.sequence, e.type, e.data, e.traceparent, e.occurred_at
+FROM (
+    SELECT position, appended_at FROM amtsbus.unpublished
+    WHERE NOT (topic = ANY($2::text[])) AND NOT (stream_id = ANY($3::uuid[]))
+    ORDER BY position LIMIT $1
+) AS u
+CROSS JOIN LATERAL (
+    SELECT * FROM amtsbus.events WHERE position = u.position AND appended_at = u.appended_at LIMIT 1
+) AS e
+ORDER BY e.position
 """
 
 _BACKLOG = f"""
-SELECT (SELECT count(*) FROM (SELECT 1 FROM amtsbus.events WHERE published_at IS NULL LIMIT {BACKLOG_COUNTED}) AS b) AS backlog,
-       (SELECT extract(epoch FROM clock_timestamp() - appended_at) FROM amtsbus.events
-        WHERE published_at IS NULL ORDER BY position LIMIT 1)::float8 AS oldest
+SELECT (SELECT count(*) FROM (SELECT 1 FROM amtsbus.unpublished LIMIT {BACKLOG_COUNTED}) AS b) AS backlog,
+       (SELECT extract(epoch FROM clock_timestamp() - appended_at) FROM amtsbus.unpublished
+        ORDER BY position LIMIT 1)::float8 AS oldest
 """  # noqa: S608 - a constant
 
 Stream = tuple[str, UUID]
@@ -216,6 +220,8 @@ class Relay:
 
     async def _publish(self, connection: "asyncpg.Connection[Row]", out: AIOKafkaProducer, rows: Sequence[Row]) -> None:
         """Send `rows` pipelined and mark those that Kafka has; of a stream, only those before its first failure."""
+        if failpoints.ON:
+            await failpoints.reached("relay.read")
         sent: list[tuple[Row, asyncio.Future[Any]]] = []
         refused: set[Stream] = set()
         for row in rows:
@@ -229,7 +235,11 @@ class Relay:
             except REFUSED as error:
                 self._refuse(row, error)
                 refused.add(stream)
+        if failpoints.ON:
+            await failpoints.reached("relay.sent")
         await self._keep_lock_while(connection, [future for _, future in sent])
+        if failpoints.ON:
+            await failpoints.reached("relay.acknowledged")
         published, failure = [], None
         for row, future in sent:
             stream = (row["topic"], row["stream_id"])
@@ -243,7 +253,7 @@ class Relay:
                 else:
                     failure = outcome
         await connection.execute(
-            "UPDATE amtsbus.events SET published_at = clock_timestamp() WHERE position = ANY($1::bigint[])",
+            "DELETE FROM amtsbus.unpublished WHERE position = ANY($1::bigint[])",
             [row["position"] for row in published],
         )
         for row in published:

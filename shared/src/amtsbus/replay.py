@@ -44,7 +44,7 @@ async def status(tx: Tx) -> JournalStatus:
         SELECT (SELECT max(position) FROM amtsbus.events) AS newest,
                count(*) AS unpublished,
                extract(epoch FROM clock_timestamp() - min(appended_at))::float8 AS oldest
-        FROM amtsbus.events WHERE published_at IS NULL
+        FROM amtsbus.unpublished
         """
     )
     by_topic = {topic["topic"]: topic["events"] for topic in topics}
@@ -52,7 +52,7 @@ async def status(tx: Tx) -> JournalStatus:
 
 
 _WHERE = """
-WHERE position > $1 AND published_at IS NOT NULL
+WHERE position > $1 AND NOT EXISTS (SELECT 1 FROM amtsbus.unpublished u WHERE u.position = events.position)
   AND ($2::text IS NULL OR topic = $2) AND ($3::uuid IS NULL OR stream_id = $3)
   AND ($4::text IS NULL OR type = $4)
   AND ($5::timestamptz IS NULL OR occurred_at >= $5) AND ($6::timestamptz IS NULL OR occurred_at < $6)

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     clock_file: Path | None = Field(
         None, alias="AMTSBUS_CLOCK_FILE", description="Development only: seconds to add to now"
     )
+    failpoints: Path | None = Field(
+        None, alias="AMTSBUS_FAILPOINTS", description="Development only: where tests arm failpoints"
+    )
     event_type_prefix: str = Field("de.amtsbus", alias="AMTSBUS_EVENT_TYPE_PREFIX")
     topic_prefix: str = Field(
         "",
@@ -76,6 +79,8 @@ class Settings(BaseSettings):
         if self.environment is Environment.PRODUCTION:
             if self.clock_file is not None:
                 raise ValueError("AMTSBUS_CLOCK_FILE moves the clock and is refused in production")
+            if self.failpoints is not None:
+                raise ValueError("AMTSBUS_FAILPOINTS lets processes fail on purpose and is refused in production")
             if self.oidc_issuer.startswith("http://"):
                 raise ValueError("OIDC_ISSUER must be https:// in production")
         return self

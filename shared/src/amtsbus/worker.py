@@ -14,10 +14,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from amtsbus import inbox
+from amtsbus import failpoints, inbox
 from amtsbus.consumption import Readers
 from amtsbus.contracts import page
 from amtsbus.http import sweep_idempotency_keys
+from amtsbus.migrate import JOURNAL_MONTHS_AHEAD
 from amtsbus.postgres import Database
 from amtsbus.probes import alive, metrics
 from amtsbus.relay import Relay, WakeUp
@@ -29,6 +30,7 @@ log = structlog.get_logger("amtsbus.worker")
 RESTART_SECONDS = 2.0
 INBOX_KEPT = timedelta(days=400)
 SWEEP_SECONDS = 3600.0
+PREPARE_SECONDS = 24 * 3600.0
 
 
 class Worker:
@@ -52,7 +54,7 @@ class Worker:
         relay = asyncio.create_task(_supervise("relay", self.relay.run))
         others = [asyncio.create_task(_supervise("readers", self.readers.run))]
         running = Running(self.settings, self.database)
-        for task in (*self.service.tasks, _sweep_inbox, sweep_idempotency_keys):
+        for task in (*self.service.tasks, _prepare_journal, _sweep_inbox, sweep_idempotency_keys):
             name = getattr(task, "__name__", type(task).__name__)
             others.append(asyncio.create_task(_supervise(name, partial(task, running))))
         try:
@@ -121,6 +123,14 @@ async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
             return
 
 
+async def _prepare_journal(running: Running) -> None:
+    """Keep the coming months of the journal ready."""
+    while True:
+        async with running.database.transaction() as tx:
+            await tx.execute("SELECT amtsbus.prepare_journal($1)", JOURNAL_MONTHS_AHEAD)
+        await asyncio.sleep(PREPARE_SECONDS)
+
+
 async def _sweep_inbox(running: Running) -> None:
     """Forget inbox rows that are older than any topic's retention that has one; the high-water marks stay."""
     while True:
@@ -131,6 +141,7 @@ async def _sweep_inbox(running: Running) -> None:
 
 def run_worker(service: Service, settings: Settings) -> None:
     """Run the worker until SIGTERM or SIGINT; then it finishes what is at work and leaves."""
+    failpoints.in_process_of(service.name)
     config = uvicorn.Config(
         Worker(service, settings).app(),
         host=settings.worker_host,

@@ -47,7 +47,7 @@ class Library:
 
     async def unpublished(self) -> int:
         async with self.lending.transaction() as tx:
-            count: int = await tx.fetchval("SELECT count(*) FROM amtsbus.events WHERE published_at IS NULL")
+            count: int = await tx.fetchval("SELECT count(*) FROM amtsbus.unpublished")
         return count
 
     async def records(self) -> list[ConsumerRecord]:

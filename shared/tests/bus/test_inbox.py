@@ -98,7 +98,9 @@ async def test_a_replay_after_the_inbox_was_cleaned_up_has_no_effect(library):
     async with library.reminders.transaction() as tx:
         assert await inbox.sweep(tx, datetime.now(UTC) + timedelta(days=1)) == 2
     async with library.lending.transaction() as tx:
-        await tx.execute("UPDATE amtsbus.events SET published_at = NULL")
+        await tx.execute(
+            "INSERT INTO amtsbus.unpublished SELECT position, appended_at, topic, stream_id FROM amtsbus.events"
+        )
     await library.bus.settled()
     assert await library.effects(loan) == ["Faust", "returned"]
 

@@ -99,9 +99,31 @@ async def test_the_database_itself_refuses_to_change_a_fact(service_database, ow
         await owner.close()
 
 
-async def test_the_service_may_mark_an_event_as_published(service_database):
+async def test_what_is_appended_waits_for_the_relay(service_database):
     database = await service_database(LENDING)
     loan = new_id()
     async with database.transaction() as tx:
-        await tx.append(loan, lent(loan))
-        await tx.execute("UPDATE amtsbus.events SET published_at = now()")
+        await tx.append(loan, lent(loan), BookReturnedV1(loan_id=loan))
+    async with database.transaction() as tx:
+        waiting = await tx.fetch("SELECT position, appended_at FROM amtsbus.unpublished ORDER BY position")
+        assert waiting == await tx.fetch("SELECT position, appended_at FROM amtsbus.events ORDER BY position")
+
+
+async def test_a_service_cannot_reach_the_months_of_its_journal_behind_its_back(service_database):
+    database = await service_database(LENDING)
+    async with database.transaction() as tx:
+        month = await tx.fetchval("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')")
+    for statement in ("DELETE FROM", "TRUNCATE", "DROP TABLE"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with database.transaction() as tx:
+                await tx.execute(f"{statement} amtsbus_journal.events_{month}")
+
+
+async def test_the_coming_months_are_prepared_by_the_service_itself(service_database):
+    database = await service_database(LENDING)
+    months = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'amtsbus.events'::regclass"
+    async with database.transaction() as tx:
+        assert await tx.fetchval(months) == 13
+        await tx.execute("SELECT amtsbus.prepare_journal(15)")
+        await tx.execute("SELECT amtsbus.prepare_journal(15)")
+        assert await tx.fetchval(months) == 16

@@ -29,6 +29,7 @@ from uuid import UUID
 
 import asyncpg
 import structlog
+from amtsbus import failpoints
 from amtsbus.errors import ConflictError
 from amtsbus.ids import new_id
 from amtsbus.postgres import Database, Tx
@@ -177,6 +178,8 @@ class _Lane:
             now=self._database.clock.now(),
         )
         answer = await self._server.hand_over(email)
+        if failpoints.ON:
+            await failpoints.reached("mail.accepted")
         EMAILS.labels(answer.outcome).inc()
         await self._record(message_id, claim_id, answer, recipient.email)
 

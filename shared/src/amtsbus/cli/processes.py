@@ -9,6 +9,7 @@ def api(service: ServiceName) -> None:
     """Serve the HTTP interface of SERVICE until SIGTERM."""
     import uvicorn
 
+    from amtsbus import failpoints
     from amtsbus.http import create_app
     from amtsbus.logs import configure
     from amtsbus.service import load_service
@@ -16,6 +17,7 @@ def api(service: ServiceName) -> None:
     declared = load_service(service)
     settings = settings_of(declared.settings, service)
     configure(settings, "api")
+    failpoints.in_process_of(service)
     uvicorn.run(
         create_app(declared, settings),
         host=settings.api_host,

@@ -9,6 +9,7 @@ import asyncpg
 from fastapi import Depends
 from starlette.requests import Request
 
+from amtsbus import failpoints
 from amtsbus.http.problems import DATABASE_AWAY, ProblemError
 from amtsbus.postgres import Database, Tx
 
@@ -73,6 +74,8 @@ class UnitOfWork:
         await transaction.commit()
         self._transaction = None
         await self._release()
+        if failpoints.ON:
+            await failpoints.reached("http.committed")
         if tx._appended and self._database.on_append is not None:
             self._database.on_append()
 

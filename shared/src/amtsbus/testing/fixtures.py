@@ -214,9 +214,7 @@ class Bus:
                 await asyncio.sleep(0.05)
 
     async def _open(self, worker: Worker, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> AsyncIterator[str]:
-        unpublished = await worker.database.pool.fetchval(
-            "SELECT count(*) FROM amtsbus.events WHERE published_at IS NULL"
-        )
+        unpublished = await worker.database.pool.fetchval("SELECT count(*) FROM amtsbus.unpublished")
         if unpublished:
             yield f"{worker.service.name}: {unpublished} unpublished"
         for consumption in worker.readers.consumptions:
