@@ -15,6 +15,7 @@ PURE_CHASSIS = {
     "amtsbus.casework",
     "amtsbus.casework.calendar",
     "amtsbus.casework.case",
+    "amtsbus.casework.holidays",
     "amtsbus.casework.periods",
     "amtsbus.casework.procedure",
     "amtsbus.casework.roles",

@@ -15,8 +15,9 @@ import contextlib
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -29,11 +30,11 @@ from pydantic import ValidationError
 
 from amtsbus import deadletters, failpoints, inbox, kafka, telemetry
 from amtsbus.errors import ConflictError, RuleViolationError, TransientError
-from amtsbus.events import EventMeta
-from amtsbus.inbox import Entry, Mark, Verdict
+from amtsbus.events import Consumed, EventMeta
+from amtsbus.inbox import MAX_REMEMBERED_GAP, Entry, Mark, Verdict
 from amtsbus.kafka import MalformedRecordError, Record
 from amtsbus.postgres import Database, Tx
-from amtsbus.reader import Reader
+from amtsbus.reader import Handler, Reader
 from amtsbus.security import broker_security
 from amtsbus.settings import Settings
 
@@ -60,16 +61,18 @@ MAX_BATCH = 500
 MAX_QUEUED = 1000
 LOGGED_BATCH = 20
 COMMIT_SECONDS = 0.1
+COMMIT_TIMEOUT_SECONDS = 10.0
+LAG_SECONDS = 5.0
 BATCH_TARGET_SECONDS = 1.0
 BATCH_TIMEOUT_SECONDS = 120.0
 SESSION_TIMEOUT_MS = 10_000
 """Kafka gives the partitions of a member that was silent for so long to the others."""
+NEVER_MS = 24 * 3600 * 1000
+"""aiokafka would leave the group when nobody fetches for long; ours fetches nothing while every partition waits."""
 GRACE_SECONDS = 20.0
 """A batch at work has so long to end when its partition is taken away or the worker stops; then it is rolled back."""
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between the attempts of a transient failure; the last one repeats."""
-
-MAX_REMEMBERED_GAP = 10_000
 
 
 class StoppedByLimitError(Exception):
@@ -104,10 +107,20 @@ class FailureLimit:
             raise StoppedByLimitError(f"{failed_count} of the latest {len(self.outcomes)} events failed")
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
+class _Parsed(NamedTuple):
     record: Record
     meta: EventMeta
+
+
+@dataclass
+class _Outcomes:
+    """What became of a batch: told when it has become true, not before."""
+
+    handled: int = 0
+    repeated: int = 0
+    unknown_type: int = 0
+    parked_behind: int = 0
+    gaps: list[tuple[UUID, range]] = field(default_factory=list)
 
 
 def reason_of(error: BaseException) -> str:
@@ -134,7 +147,13 @@ class Consumption:
     """One reader at work. `run` ends when it is cancelled, and raises where the reader must not go on."""
 
     def __init__(
-        self, reader: Reader, settings: Settings, database: Database, *, pauses: Sequence[float] = PAUSES
+        self,
+        reader: Reader,
+        settings: Settings,
+        database: Database,
+        *,
+        pauses: Sequence[float] = PAUSES,
+        turns: asyncio.Semaphore | None = None,
     ) -> None:
         self.reader = reader
         self.settings = settings
@@ -144,6 +163,7 @@ class Consumption:
         self.limit = FailureLimit()
         self.stopped_by_limit = False
         self.joined = False
+        self._turns = turns or _turns(settings)
         self._workers: dict[TopicPartition, _PartitionWorker] = {}
         self._effective: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
@@ -165,6 +185,7 @@ class Consumption:
             allow_auto_create_topics=False,
             logger=None,
             client_id=f"{self.settings.service}-worker",
+            metadata_max_age_ms=10_000,  # so soon a topic that was lost and made anew is found; until then nothing is read
         )
         subscriber = broker.subscriber(
             self.settings.topic_prefix + self.reader.topic,
@@ -174,6 +195,8 @@ class Consumption:
             max_poll_records=MAX_BATCH,
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=SESSION_TIMEOUT_MS // 5,
+            rebalance_timeout_ms=int(GRACE_SECONDS * 1000) + SESSION_TIMEOUT_MS,
+            max_poll_interval_ms=NEVER_MS,
             listener=_Rebalance(self),
         )
         try:
@@ -182,11 +205,12 @@ class Consumption:
                 raise KafkaError("the consumer did not start")
             self._consumer = subscriber.consumer
             self.joined = True
-            committing = asyncio.create_task(self._commit_for_ever())
+            beside = [asyncio.create_task(task) for task in (self._commit_for_ever(), self._measure_lag_for_ever())]
             try:
                 await self._poll(self._consumer)
             finally:
-                committing.cancel()
+                for task in beside:
+                    task.cancel()
         finally:
             self.joined = False
             await self.revoke(list(self._workers))
@@ -199,9 +223,11 @@ class Consumption:
             if self._gave_up is not None and self._gave_up.done():
                 self._gave_up.result()
             open_partitions = [tp for tp, worker in self._workers.items() if worker.queued < MAX_QUEUED - MAX_BATCH]
-            if not open_partitions:
+            if self._workers and not open_partitions:
                 await asyncio.sleep(0.01)
                 continue
+            # Also where nothing is assigned (a topic that is away, more members than partitions): only a client that fetches
+            # is told what went wrong in its group, and joins it again.
             # A partition that is at work wants its next batch soon, so the poller looks after it often; while all are
             # idle it sleeps in Kafka's long poll.
             at_work = any(not worker.idle for worker in self._workers.values())
@@ -210,14 +236,17 @@ class Consumption:
                 worker = self._workers.get(tp)
                 if worker is not None:
                     worker.put(records)
-                    telemetry.READ_LAG.labels(self.consumer_name, str(tp.partition)).set(
-                        max(0, (consumer.highwater(tp) or 0) - records[-1].offset - 1)
-                    )
+
+    @property
+    def assigned(self) -> int:
+        """How many partitions this reader has now."""
+        return len(self._workers)
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
         """Begin to work on `partitions`."""
         for tp in partitions:
             if tp not in self._workers:
+                self._effective.pop(tp, None)
                 self._workers[tp] = _PartitionWorker(tp, self)
 
     async def revoke(self, partitions: Iterable[TopicPartition]) -> None:
@@ -226,6 +255,11 @@ class Consumption:
         if workers:
             await asyncio.gather(*(worker.stop() for worker in workers))
             await self._commit()
+        for worker in workers:
+            # Whoever has the partition next commits for it, and tells its lag.
+            self._effective.pop(worker.tp, None)
+            with contextlib.suppress(KeyError):
+                telemetry.READ_LAG.remove(self.consumer_name, str(worker.tp.partition))
 
     def give_up(self, error: BaseException) -> None:
         """End `run` with `error`."""
@@ -236,24 +270,98 @@ class Consumption:
         """Note that everything before `offset` has had its effect; it is committed soon, after and never before."""
         self._effective[tp] = offset
 
+    async def take_up(self, tp: TopicPartition) -> int:
+        """Find out where a partition goes on.
+
+        Kafka forgets how far a group has read together with the topic. A reader whose marks tell that it has read the topic
+        before has lost its position then. A position at the beginning is committed as well, so that none at all means that.
+
+        Raises:
+            KafkaError: Kafka is away, or the partition is no longer ours.
+        """
+        if self._consumer is None:
+            raise ConsumerStoppedError
+        async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+            committed: int | None = await self._consumer.committed(tp)
+            if committed is not None:
+                return committed
+            # Not its position, which is past what was fetched meanwhile.
+            beginning: int = (await self._consumer.beginning_offsets([tp]))[tp]
+        async with self._transaction() as tx:
+            read_before = await inbox.has_marks(tx, self.consumer_name, self.reader.topic)
+        if read_before:
+            self.note_lost_position(tp, None, beginning)
+        self.effective(tp, beginning)
+        return beginning
+
+    def note_lost_position(self, tp: TopicPartition, expected: int | None, found: int) -> None:
+        """Report that a partition goes on at another place than where it was read to.
+
+        `back`: the topic was made anew, or lost its end; what comes again has no second effect. `ahead`: records were
+        removed before they were read, which in a compacted topic is normal.
+        """
+        direction = "back" if expected is None or found < expected else "ahead"
+        if direction == "ahead" and self.reader.compacted:
+            return
+        if direction == "back":
+            self._effective.pop(tp, None)  # in a new topic it would skip records
+        telemetry.READ_RESETS.labels(self.consumer_name, direction).inc()
+        log.error(
+            "position_lost",
+            consumer=self.consumer_name,
+            partition=tp.partition,
+            direction=direction,
+            expected_offset=expected,
+            found_offset=found,
+        )
+
     async def _commit(self) -> None:
         """Commit the offsets of what has had its effect.
 
-        A failure is not fatal: the events come again and have no second effect.
+        A failure is not fatal: it is tried again as long as the partition is ours, and after that the events come again
+        and have no second effect.
         """
-        offsets, self._effective = self._effective, {}
+        offsets = dict(self._effective)
         if not offsets or self._consumer is None:
             return
         try:
-            await self._consumer.commit(offsets)
-        except (KafkaError, ConsumerStoppedError, ValueError) as error:
+            async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+                await self._consumer.commit(offsets)
+        except (KafkaError, ConsumerStoppedError, TimeoutError, ValueError) as error:
             log.warning("offsets_not_committed", consumer=self.consumer_name, error=type(error).__name__)
+            return
+        for tp, offset in offsets.items():
+            if self._effective.get(tp) == offset:
+                del self._effective[tp]
 
     async def _commit_for_ever(self) -> None:
         # One request for all partitions a few times a second: a commit per batch would cost more than the batch.
         while True:
             await asyncio.sleep(COMMIT_SECONDS)
             await self._commit()
+
+    async def _measure_lag_for_ever(self) -> None:
+        # Asked for, not taken from what is fetched: a partition that waits is not fetched from.
+        while True:
+            await asyncio.sleep(LAG_SECONDS)
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+                    await self._measure_lag()
+
+    async def _measure_lag(self) -> None:
+        workers = dict(self._workers)
+        if not workers or self._consumer is None:
+            return
+        ends = await self._consumer.end_offsets(list(workers))
+        for tp, worker in workers.items():
+            done = await self._consumer.position(tp) if worker.done is None else worker.done
+            if self._workers.get(tp) is worker:
+                telemetry.READ_LAG.labels(self.consumer_name, str(tp.partition)).set(max(0, ends[tp] - done))
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Tx]:
+        async with self._turns, self.database.transaction(deadline_seconds=BATCH_TIMEOUT_SECONDS) as tx:
+            yield tx
 
     # -- one batch ----------------------------------------------------------------------------------------------
 
@@ -267,7 +375,7 @@ class Consumption:
         """
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(BATCH_TIMEOUT_SECONDS), self.database.transaction() as tx:
+            async with self._transaction() as tx:
                 outcomes = await self._apply(tx, [self._parse(record) for record in records])
                 if failpoints.ON:
                     await failpoints.reached("reader.handled")
@@ -281,7 +389,7 @@ class Consumption:
             for record in records:
                 self.limit.note([await self._handle_one(record)])
         else:
-            self._count(outcomes)
+            self._tell(outcomes)
             self.limit.note([False] * min(len(records), self.limit.window))
         telemetry.READ_BATCH.labels(self.consumer_name).observe(time.perf_counter() - started)
 
@@ -294,11 +402,11 @@ class Consumption:
         while True:
             try:
                 try:
-                    async with asyncio.timeout(BATCH_TIMEOUT_SECONDS), self.database.transaction() as tx:
+                    async with self._transaction() as tx:
                         outcomes = await self._apply(tx, [self._parse(record)])
                         if failpoints.ON:
                             await failpoints.reached("reader.handled")
-                    self._count(outcomes)
+                    self._tell(outcomes)
                     return False
                 except TRANSIENT:
                     raise
@@ -356,47 +464,50 @@ class Consumption:
         )
         return not behind
 
-    async def _apply(self, tx: Tx, events: Sequence[_Parsed], *, retry: bool = False) -> dict[str, int]:
-        """Handle events in order in one transaction; returns how many had which outcome."""
-        outcomes = {"handled": 0, "repeated": 0, "unknown_type": 0, "parked_behind": 0}
+    async def _apply(self, tx: Tx, events: Sequence[_Parsed], *, retry: bool = False) -> _Outcomes:
+        """Handle events in order in one transaction."""
+        outcomes = _Outcomes()
         entry = await inbox.enter(
             tx,
             self.consumer_name,
             self.reader.topic,
-            [(event.meta, event.record.key or b"") for event in events],
+            [(meta, record.key or b"") for record, meta in events],
             retry=retry,
         )
         open_events = [event for event in events if (event.record.key or b"") not in entry.parked]
-        for event in events:
-            if (event.record.key or b"") in entry.parked:
+        for record, meta in events:
+            if (record.key or b"") in entry.parked:
                 await deadletters.park(
                     tx,
                     self.consumer_name,
                     self.reader.topic,
-                    event.record,
+                    record,
                     reason="waits behind an earlier event of the same key",
                     failed=False,
-                    event_id=event.meta.id,
-                    event_type=event.meta.type,
+                    event_id=meta.id,
+                    event_type=meta.type,
                 )
-                outcomes["parked_behind"] += 1
+                outcomes.parked_behind += 1
         if open_events:
             await self._take_effect(tx, open_events, entry, outcomes)
         return outcomes
 
-    async def _take_effect(self, tx: Tx, events: Sequence[_Parsed], entry: Entry, outcomes: dict[str, int]) -> None:
+    async def _take_effect(self, tx: Tx, events: Sequence[_Parsed], entry: Entry, outcomes: _Outcomes) -> None:
         name, topic = self.consumer_name, self.reader.topic
         fresh, marks = entry.fresh, entry.marks
         reached: dict[UUID, Mark] = {}
-        missing: list[tuple[UUID, int]] = []
-        for event in events:
-            meta = event.meta
-            mark = reached.get(meta.subject) or marks.get(meta.subject)
+        missing: set[tuple[UUID, int]] = set()
+        new: list[tuple[UUID, int]] = []
+        due: list[tuple[Handler, Consumed, EventMeta]] = []
+        for record, meta in events:
+            mark, place = marks.get(meta.subject), (meta.subject, meta.sequence)
             is_fresh = meta.id in fresh
             fresh.discard(meta.id)  # a second copy in the same batch is a repeat
             known_gaps: frozenset[int] = frozenset()
-            if is_fresh and mark and meta.sequence <= mark.sequence:
-                known_gaps = await inbox.gaps(tx, name, topic, meta.subject, meta.sequence)
+            if place in missing:
+                known_gaps = frozenset((meta.sequence,))
+            elif is_fresh and mark and meta.sequence <= mark.sequence:
+                known_gaps = await inbox.gaps(tx, name, topic, *place)
             judgement = inbox.judge(meta, recorded_before=not is_fresh, mark=mark, gaps=known_gaps)
             if judgement.verdict is Verdict.REUSED:
                 raise ReusedSequenceError(
@@ -404,53 +515,61 @@ class Consumption:
                     "was the publisher's database restored to an earlier state?"
                 )
             if judgement.verdict is Verdict.REPEATED:
-                outcomes["repeated"] += 1
+                outcomes.repeated += 1
                 continue
+            new.append(place)
             if judgement.mark:
-                reached[meta.subject] = judgement.mark
-            if judgement.healed:
-                await inbox.heal(tx, name, topic, meta.subject, meta.sequence)
-            if judgement.missing and not self.reader.compacted:
-                self._note_gap(meta, judgement.missing)
-                missing += [(meta.subject, sequence) for sequence in judgement.missing[-MAX_REMEMBERED_GAP:]]
-            # One line per event is what an operator follows a case by; a catch-up of thousands would only drown it.
-            outcomes[await self._call_handler(tx, event, log_each=len(events) <= LOGGED_BATCH)] += 1
-        if missing:
-            await inbox.remember_missing(tx, name, topic, missing)
-        if reached:
-            await inbox.advance(tx, name, topic, reached)
-
-    def _note_gap(self, meta: EventMeta, missing: range) -> None:
-        telemetry.READ_GAPS.labels(self.consumer_name).inc(len(missing))
-        log.error(
-            "events_missing",
-            consumer=self.consumer_name,
-            stream_id=str(meta.subject),
-            first=missing.start,
-            last=missing.stop - 1,
-        )
-
-    async def _call_handler(self, tx: Tx, event: _Parsed, *, log_each: bool) -> str:
-        subscription = self.reader.handlers.get(event.meta.type)
-        if subscription is None:
-            return "unknown_type"
-        with (
-            telemetry.trace(event.meta.traceparent),
-            structlog.contextvars.bound_contextvars(
-                event_id=str(event.meta.id), event_type=event.meta.type, case_id=str(event.meta.subject)
-            ),
-        ):
-            if event.record.value is None:
+                marks[meta.subject] = reached[meta.subject] = judgement.mark
+            if judgement.healed and place in missing:
+                missing.remove(place)
+            elif judgement.healed:
+                await inbox.heal(tx, name, topic, *place)
+            if judgement.missing and self.reader.remembers_gaps:
+                outcomes.gaps.append((meta.subject, judgement.missing))
+                missing.update((meta.subject, sequence) for sequence in judgement.missing[-MAX_REMEMBERED_GAP:])
+            subscription = self.reader.handlers.get(meta.type)
+            if subscription is None:
+                outcomes.unknown_type += 1
+                continue
+            if record.value is None:
                 raise MalformedRecordError("the event has no value")
-            await subscription.handler(subscription.model.from_record(event.record.value, event.meta), tx)
-            if log_each:
-                log.info("event_handled", consumer=self.consumer_name)
-        return "handled"
+            due.append((subscription.handler, subscription.model.from_record(record.value, meta), meta))
+        await self._call_handlers(tx, due)
+        outcomes.handled += len(due)
+        if missing:
+            await inbox.remember_missing(tx, name, topic, sorted(missing))
+        if reached and not await inbox.advance(tx, name, topic, reached):
+            # An operator noted meanwhile that some of these were missing (`amtsbus reconcile --note`); they have come.
+            await inbox.heal_all(tx, name, topic, new)
 
-    def _count(self, outcomes: dict[str, int]) -> None:
-        for outcome, count in outcomes.items():
-            if count:
+    async def _call_handlers(self, tx: Tx, due: Sequence[tuple[Handler, Consumed, EventMeta]]) -> None:
+        # One line per event is what an operator follows a case by; a catch-up of thousands would only drown it.
+        log_each = len(due) <= LOGGED_BATCH
+        try:
+            for handler, event, meta in due:
+                telemetry.work_on(meta)
+                await handler(event, tx)
+                if log_each:
+                    log.info("event_handled", consumer=self.consumer_name)
+        finally:
+            telemetry.work_on(None)
+
+    def _tell(self, outcomes: _Outcomes) -> None:
+        for outcome in ("handled", "repeated", "unknown_type", "parked_behind"):
+            if count := getattr(outcomes, outcome):
                 telemetry.READ_EVENTS.labels(self.consumer_name, outcome).inc(count)
+        self._tell_gaps(outcomes)
+
+    def _tell_gaps(self, outcomes: _Outcomes) -> None:
+        for stream_id, missing in outcomes.gaps:
+            telemetry.READ_GAPS.labels(self.consumer_name).inc(len(missing))
+            log.error(
+                "events_missing",
+                consumer=self.consumer_name,
+                stream_id=str(stream_id),
+                first=missing.start,
+                last=missing.stop - 1,
+            )
 
     # -- retries of parked keys ---------------------------------------------------------------------------------
 
@@ -467,30 +586,33 @@ class Consumption:
             if letter is None:
                 return False
             error: Exception | None = None
+            outcomes = _Outcomes()
             try:
                 async with tx.connection.transaction():
-                    await self._apply(tx, [self._parse(letter.record)], retry=True)
+                    outcomes = await self._apply(tx, [self._parse(letter.record)], retry=True)
             except TRANSIENT:
                 raise
             except Exception as failure:
                 error = failure
-            if error is None:
+                await deadletters.mark_failed_again(tx, letter, reason=reason_of(error), traceback=_where(error))
+            else:
                 await deadletters.mark_handled(tx, letter.dead_letter_id, by=by)
-                log.info(
-                    "dead_letter_handled",
-                    consumer=self.consumer_name,
-                    dead_letter_id=letter.dead_letter_id,
-                    by=by,
-                )
-                return True
-            await deadletters.mark_failed_again(tx, letter, reason=reason_of(error), traceback=_where(error))
-            log.error(
-                "dead_letter_failed_again",
+        if error is None:
+            self._tell_gaps(outcomes)
+            log.info(
+                "dead_letter_handled",
                 consumer=self.consumer_name,
                 dead_letter_id=letter.dead_letter_id,
-                reason=reason_of(error),
+                by=by,
             )
-            return False
+            return True
+        log.error(
+            "dead_letter_failed_again",
+            consumer=self.consumer_name,
+            dead_letter_id=letter.dead_letter_id,
+            reason=reason_of(error),
+        )
+        return False
 
 
 class _PartitionWorker:
@@ -500,6 +622,9 @@ class _PartitionWorker:
         self.tp = tp
         self.consumption = consumption
         self.idle = True
+        self.done: int | None = None
+        """Everything before this offset had its effect; None before the first record came."""
+        self._next: int | None = None
         self._queue: deque[Record] = deque()
         self._arrived = asyncio.Event()
         self._stopping = False
@@ -510,11 +635,15 @@ class _PartitionWorker:
     def queued(self) -> int:
         return len(self._queue)
 
-    def put(self, records: Iterable["ConsumerRecord[bytes, bytes]"]) -> None:
-        """Queue fetched records."""
-        self._queue.extend(
-            Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, r.headers) for r in records
-        )
+    def put(self, records: Sequence["ConsumerRecord[bytes, bytes]"]) -> None:
+        """Queue fetched records; they have all that a `Record` has."""
+        first = records[0].offset
+        if self._next is None:
+            self.done = first
+        elif first != self._next:
+            self.consumption.note_lost_position(self.tp, self._next, first)
+        self._next = records[-1].offset + 1
+        self._queue.extend(records)
         self.idle = False
         self._arrived.set()
 
@@ -530,6 +659,7 @@ class _PartitionWorker:
 
     async def _run(self) -> None:
         try:
+            await self._take_up()
             while not self._stopping:
                 if not self._queue:
                     self.idle = True
@@ -544,11 +674,23 @@ class _PartitionWorker:
                     self._fit_batch_size(len(batch), time.perf_counter() - started)
                 if failpoints.ON:
                     await failpoints.reached("reader.committed")
-                self.consumption.effective(self.tp, batch[-1].offset + 1)
+                self.done = batch[-1].offset + 1
+                self.consumption.effective(self.tp, self.done)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
             self.consumption.give_up(error)
+
+    async def _take_up(self) -> None:
+        expected: int | None = None
+        while expected is None and not self._stopping:
+            try:
+                expected = await self.consumption.take_up(self.tp)
+            except (KafkaError, ConsumerStoppedError, *TRANSIENT):
+                await asyncio.sleep(0.1)
+        await self._arrived.wait()
+        if expected is not None and expected != self._queue[0].offset:
+            self.consumption.note_lost_position(self.tp, expected, self._queue[0].offset)
 
     def _fit_batch_size(self, handled: int, seconds: float) -> None:
         """Keep transactions short where a handler is slow, and large where it is quick."""
@@ -575,7 +717,8 @@ class Readers:
     """All readers of a worker: started, started again when Kafka was away, watched by readiness."""
 
     def __init__(self, readers: Sequence[Reader], settings: Settings, database: Database) -> None:
-        self.consumptions = [Consumption(reader, settings, database) for reader in readers]
+        turns = _turns(settings)
+        self.consumptions = [Consumption(reader, settings, database, turns=turns) for reader in readers]
         self._database = database
 
     @property
@@ -620,13 +763,24 @@ class Readers:
                 async with self._database.transaction() as tx:
                     requested = await deadletters.requested_retries(tx, list(by_name))
                     parked = await deadletters.parked_keys(tx)
-                for name in by_name:
+                    missing = await inbox.count_gaps(tx)
+                for name, consumption in by_name.items():
                     telemetry.PARKED_KEYS.labels(name).set(parked.get(name, 0))
+                    telemetry.READ_OPEN_GAPS.labels(name).set(missing.get(name, 0))
+                    telemetry.READ_PARTITIONS.labels(name).set(consumption.assigned)
                 for name, topic, key, by in requested:
                     await by_name[name].retry_parked(topic, key, by)
             except Exception as error:
                 log.warning("retry_waits", error=type(error).__name__)
                 await asyncio.sleep(2)
+
+
+def _turns(settings: Settings) -> asyncio.Semaphore:
+    """As many batches at once as there are connections, less one that retries and tasks find free.
+
+    A batch waits for its turn however long it takes; waiting for a connection instead would make it fail after a while.
+    """
+    return asyncio.Semaphore(settings.database_pool_size - 1)
 
 
 def _pauses(first: float = 0.5, longest: float = 10.0) -> Callable[[], float]:

@@ -6,13 +6,20 @@ the clean-up still has no effect. Sequences that never came are remembered as ga
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import NamedTuple
 from uuid import UUID
 
 from amtsbus.events import EventMeta
 from amtsbus.postgres import Tx
+
+KEPT = timedelta(days=400)
+"""So long the inbox remembers an event's id: longer than any topic keeps events that is not kept for ever."""
+SWEPT_AT_ONCE = 5000
+
+MAX_REMEMBERED_GAP = 10_000
+"""Of a hole in a stream so many sequences are remembered, the latest."""
 
 
 class Verdict(Enum):
@@ -24,8 +31,7 @@ class Verdict(Enum):
     """Its place in the stream was taken by another event: the publisher's database was set back in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """The newest event of a stream that was handled."""
 
     sequence: int
@@ -33,8 +39,7 @@ class Mark:
     occurred_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """The verdict on one event, and what it does to the memory of its stream."""
 
     verdict: Verdict
@@ -69,8 +74,7 @@ def judge(
     return Judgement(Verdict.REPEATED)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the memories say of a batch of events."""
 
     parked: frozenset[bytes]
@@ -123,14 +127,22 @@ async def enter(
     if len(fresh) < len(set(ids)):
         # Some were recorded before, perhaps by a transaction that ended after this statement began: its marks are not
         # in the statement's snapshot.
-        marks = await _marks(tx, consumer, topic, streams)
+        marks = await stored_marks(tx, consumer, topic, streams)
     return Entry(parked, fresh, marks)
 
 
-async def _marks(tx: Tx, consumer: str, topic: str, stream_ids: Sequence[UUID]) -> dict[UUID, Mark]:
+_STORED_MARKS = """
+SELECT stream_id, sequence, event_id, occurred_at FROM amtsbus.high_water_marks
+WHERE consumer = $1 AND topic = $2 AND stream_id = ANY($3::uuid[])
+"""
+
+
+async def stored_marks(
+    tx: Tx, consumer: str, topic: str, stream_ids: Sequence[UUID], *, lock: bool = False
+) -> dict[UUID, Mark]:
+    """The high-water marks of streams; with `lock` they stay as they are until the transaction's end."""
     rows = await tx.fetch(
-        "SELECT stream_id, sequence, event_id, occurred_at FROM amtsbus.high_water_marks "
-        "WHERE consumer = $1 AND topic = $2 AND stream_id = ANY($3::uuid[])",
+        _STORED_MARKS + (" ORDER BY stream_id FOR UPDATE" if lock else ""),
         consumer,
         topic,
         stream_ids,
@@ -138,11 +150,30 @@ async def _marks(tx: Tx, consumer: str, topic: str, stream_ids: Sequence[UUID]) 
     return {row["stream_id"]: Mark(row["sequence"], row["event_id"], row["occurred_at"]) for row in rows}
 
 
-async def give_up(tx: Tx, consumer: str, topic: str, meta: EventMeta) -> None:
-    """Count an event as seen that will never have an effect: it leaves no gap, and a later copy has no effect."""
+async def has_marks(tx: Tx, consumer: str, topic: str) -> bool:
+    """Whether `consumer` has handled any event of `topic`."""
+    found: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM amtsbus.high_water_marks WHERE consumer = $1 AND topic = $2)", consumer, topic
+    )
+    return found
+
+
+async def give_up(tx: Tx, consumer: str, topic: str, meta: EventMeta, *, remembers_gaps: bool) -> None:
+    """Count an event as seen that will never have an effect: it leaves no gap, and a later copy has no effect.
+
+    What is missing before it, or still parked, is noted as a gap, since the mark rises above it: it has its effect when it
+    comes.
+    """
     await tx.execute(
         "INSERT INTO amtsbus.inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", consumer, meta.id
     )
+    await heal(tx, consumer, topic, meta.subject, meta.sequence)
+    mark = (await stored_marks(tx, consumer, topic, [meta.subject], lock=True)).get(meta.subject)
+    unseen = range((mark.sequence if mark else 0) + 1, meta.sequence)
+    if unseen and remembers_gaps:
+        await remember_missing(
+            tx, consumer, topic, [(meta.subject, sequence) for sequence in unseen[-MAX_REMEMBERED_GAP:]]
+        )
     await advance(tx, consumer, topic, {meta.subject: Mark(meta.sequence, meta.id, meta.time)})
 
 
@@ -169,6 +200,18 @@ async def heal(tx: Tx, consumer: str, topic: str, stream_id: UUID, sequence: int
     )
 
 
+async def heal_all(tx: Tx, consumer: str, topic: str, come: Sequence[tuple[UUID, int]]) -> None:
+    """Forget gaps whose events have come, as far as these were noted."""
+    await tx.execute(
+        "DELETE FROM amtsbus.gaps g USING unnest($3::uuid[], $4::integer[]) AS c (stream_id, sequence) "
+        "WHERE g.consumer = $1 AND g.topic = $2 AND g.stream_id = c.stream_id AND g.sequence = c.sequence",
+        consumer,
+        topic,
+        [stream_id for stream_id, _ in come],
+        [sequence for _, sequence in come],
+    )
+
+
 async def remember_missing(tx: Tx, consumer: str, topic: str, missing: Sequence[tuple[UUID, int]]) -> None:
     """Note sequences that did not come."""
     await tx.execute(
@@ -182,11 +225,15 @@ async def remember_missing(tx: Tx, consumer: str, topic: str, missing: Sequence[
     )
 
 
-async def advance(tx: Tx, consumer: str, topic: str, reached: Mapping[UUID, Mark]) -> None:
-    """Raise high-water marks; one that is already higher stays."""
+async def advance(tx: Tx, consumer: str, topic: str, reached: Mapping[UUID, Mark]) -> bool:
+    """Raise high-water marks; one that is already higher stays.
+
+    Returns:
+        Whether all were raised.
+    """
     # Sorted, so that two transactions that touch the same streams take the row locks in the same order.
     ordered = sorted(reached.items())
-    await tx.execute(
+    tag = await tx.execute(
         "INSERT INTO amtsbus.high_water_marks AS m (consumer, topic, stream_id, sequence, event_id, occurred_at) "
         "SELECT $1, $2, n.* FROM unnest($3::uuid[], $4::integer[], $5::uuid[], $6::timestamptz[]) AS n "
         "ON CONFLICT (consumer, topic, stream_id) DO UPDATE SET sequence = excluded.sequence, "
@@ -198,9 +245,21 @@ async def advance(tx: Tx, consumer: str, topic: str, reached: Mapping[UUID, Mark
         [mark.event_id for _, mark in ordered],
         [mark.occurred_at for _, mark in ordered],
     )
+    return int(tag.split()[-1]) == len(ordered)
 
 
-async def sweep(tx: Tx, older_than: datetime) -> int:
+async def sweep(tx: Tx, older_than: datetime, *, at_most: int = SWEPT_AT_ONCE) -> int:
     """Remove inbox rows handled before `older_than`; returns how many. The high-water marks stay."""
-    tag = await tx.execute("DELETE FROM amtsbus.inbox WHERE handled_at < $1", older_than)
+    tag = await tx.execute(
+        "DELETE FROM amtsbus.inbox "
+        "WHERE ctid = ANY (ARRAY(SELECT ctid FROM amtsbus.inbox WHERE handled_at < $1 LIMIT $2))",
+        older_than,
+        at_most,
+    )
     return int(tag.split()[-1])
+
+
+async def count_gaps(tx: Tx) -> dict[str, int]:
+    """How many events are missing, by consumer."""
+    rows = await tx.fetch("SELECT consumer, count(*) AS missing FROM amtsbus.gaps GROUP BY consumer")
+    return {row["consumer"]: row["missing"] for row in rows}

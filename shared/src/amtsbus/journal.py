@@ -8,42 +8,39 @@ older than the city's rule (`amtsbus.retention`); the heads of their streams sta
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from amtsbus import failpoints
-from amtsbus.errors import ConflictError
+from amtsbus.errors import ConflictError, TransientError
 from amtsbus.events import Published
 from amtsbus.ids import new_id
 from amtsbus.telemetry import current_traceparent
 
-# One statement: the stream's head moves on, the events take the places up to it, and the relay finds them. A concurrent
-# writer reads the same head, waits for the first one's end, and then finds the head elsewhere: it gets no row. That is what
-# makes the sequence gapless and a lock at once.
+# The stream's head moves on by one, the event takes that place, and the relay finds it. A concurrent writer reads the same
+# head, waits for the first one's end, and then finds the head elsewhere: it gets no row. That is what makes the sequence
+# gapless and a lock at once. One event a statement: a statement for many takes three times as long for one.
 _APPEND = """
-WITH arriving AS (
-    SELECT * FROM unnest($2::uuid[], $3::text[], $4::integer[], $5::text[], $6::text[]) AS a (event_id, topic, nth, type, data)
-), growth AS (
-    SELECT topic, max(nth) AS added FROM arriving GROUP BY topic
-), heads AS (
+WITH head AS (
     INSERT INTO amtsbus.streams AS s (topic, stream_id, sequence)
-    SELECT g.topic, $1, g.added + coalesce(
-        (SELECT h.sequence FROM amtsbus.streams h WHERE h.topic = g.topic AND h.stream_id = $1), 0)
-    FROM growth g ORDER BY g.topic
+    SELECT $2::text, $1::uuid, 1 + coalesce(
+        (SELECT h.sequence FROM amtsbus.streams h WHERE h.topic = $2 AND h.stream_id = $1), 0)
     ON CONFLICT (stream_id, topic) DO UPDATE SET sequence = excluded.sequence
-    WHERE s.sequence = excluded.sequence - (SELECT g.added FROM growth g WHERE g.topic = excluded.topic)
-    RETURNING topic, sequence
+    WHERE s.sequence = excluded.sequence - 1
+    RETURNING sequence
 ), appended AS (
-    INSERT INTO amtsbus.events (event_id, topic, stream_id, sequence, type, data, traceparent, occurred_at)
-    SELECT a.event_id, a.topic, $1, h.sequence - g.added + a.nth, a.type, a.data, $7, $8
-    FROM arriving a JOIN heads h USING (topic) JOIN growth g USING (topic)
-    ORDER BY a.topic, a.nth
-    RETURNING position, appended_at, topic, sequence
+    INSERT INTO amtsbus.events (position, event_id, topic, stream_id, sequence, type, data, traceparent, occurred_at)
+    SELECT nextval('amtsbus.event_positions'), $3::uuid, $2, $1, sequence, $4::text, $5::text, $6::text, $7::timestamptz
+    FROM head
+    RETURNING position, appended_at, sequence
 ), waiting AS (
     INSERT INTO amtsbus.unpublished (position, appended_at, topic, stream_id)
-    SELECT position, appended_at, topic, $1 FROM appended
+    SELECT position, appended_at, $2, $1 FROM appended
 )
-SELECT sequence FROM appended ORDER BY topic, sequence
+SELECT sequence FROM appended
 """
 
 
@@ -58,26 +55,24 @@ async def append(
     """Append `events` of the aggregate `stream_id`; see `amtsbus.postgres.Tx.append`, which is how use cases call it."""
     if not events:
         return []
-    topics = [event.topic for event in events]
-    if expected is not None and len(set(topics)) > 1:
+    if expected is not None and len({event.topic for event in events}) > 1:
         raise ValueError("expected= is the sequence of one stream; append the events of each topic by themselves")
-    nth: dict[str, int] = {}
-    numbers = []
-    for topic in topics:
-        nth[topic] = nth.get(topic, 0) + 1
-        numbers.append(nth[topic])
+    traceparent = current_traceparent()
     ids = [new_id() for _ in events]
-    rows = await connection.fetch(
-        _APPEND,
-        stream_id,
-        ids,
-        topics,
-        numbers,
-        [event.event_type for event in events],
-        [event.model_dump_json() for event in events],
-        current_traceparent(),
-        now,
-    )
+    arguments = [
+        (stream_id, event.topic, event_id, event.event_type, event.model_dump_json(), traceparent, now)
+        for event_id, event in zip(ids, events, strict=True)
+    ]
+    try:
+        if len(arguments) == 1:
+            rows = await connection.fetch(_APPEND, *arguments[0])
+        else:
+            # In one round trip; topic by topic, so that two writers who wait for each other's heads do it in the same order.
+            rows = await connection.fetchmany(_APPEND, sorted(arguments, key=itemgetter(1)))
+    except asyncpg.CheckViolationError as error:
+        if error.table_name != "events" or error.constraint_name:  # a missing partition names the table and no constraint
+            raise
+        raise TransientError("the journal has no month for today: run `amtsbus migrate` for this service") from error
     if len(rows) != len(events):
         raise ConflictError(f"another change of {stream_id} was recorded at the same time")
     if expected is not None and rows[0]["sequence"] != expected + 1:

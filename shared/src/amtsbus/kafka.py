@@ -8,8 +8,11 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
+
+from asyncpg.pgproto import pgproto
 
 from amtsbus.events import EventMeta
 from amtsbus.settings import Settings
@@ -56,21 +59,54 @@ def connection(settings: Settings) -> dict[str, Any]:
 
 def headers_of(meta: EventMeta, type_prefix: str) -> list[tuple[str, bytes]]:
     """The headers of an event's record."""
-    event_type = f"{type_prefix}.{meta.type}"
-    headers = [
+    return headers(
+        meta.source,
+        type_prefix,
+        meta.type,
+        meta.id,
+        str(meta.subject).encode(),
+        meta.time,
+        meta.sequence,
+        meta.traceparent,
+    )
+
+
+def headers(
+    source: str,
+    type_prefix: str,
+    event_type: str,
+    event_id: UUID,
+    subject: bytes,
+    time: datetime,
+    sequence: int,
+    traceparent: str | None,
+) -> list[tuple[str, bytes]]:
+    """The same from single values, for the relay, which makes thousands a second."""
+    source_header, type_header, schema_header = _constant_headers(source, type_prefix, event_type)
+    found = [
         ("content-type", b"application/json"),
         ("ce_specversion", SPEC_VERSION),
-        ("ce_id", str(meta.id).encode()),
-        ("ce_source", meta.source.encode()),
-        ("ce_type", event_type.encode()),
-        ("ce_subject", str(meta.subject).encode()),
-        ("ce_time", meta.time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
-        ("ce_sequence", str(meta.sequence).encode()),
-        ("ce_dataschema", f"urn:{event_type.replace('.', ':')}".encode()),
+        ("ce_id", str(event_id).encode()),
+        source_header,
+        type_header,
+        ("ce_subject", subject),
+        ("ce_time", time.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
+        ("ce_sequence", str(sequence).encode()),
+        schema_header,
     ]
-    if meta.traceparent:
-        headers.append(("traceparent", meta.traceparent.encode()))
-    return headers
+    if traceparent:
+        found.append(("traceparent", traceparent.encode()))
+    return found
+
+
+@cache
+def _constant_headers(source: str, type_prefix: str, event_type: str) -> list[tuple[str, bytes]]:
+    full_type = f"{type_prefix}.{event_type}"
+    return [
+        ("ce_source", source.encode()),
+        ("ce_type", full_type.encode()),
+        ("ce_dataschema", f"urn:{full_type.replace('.', ':')}".encode()),
+    ]
 
 
 def meta_of(record: Record, topic: str, type_prefix: str | None = None) -> EventMeta:
@@ -85,18 +121,20 @@ def meta_of(record: Record, topic: str, type_prefix: str | None = None) -> Event
         prefix = f"{type_prefix}." if type_prefix else ""
         if attributes["ce_specversion"] != SPEC_VERSION:
             raise MalformedRecordError("ce_specversion is not 1.0")
-        subject = UUID(attributes["ce_subject"].decode("ascii"))
+        # The driver's UUIDs are the standard library's to everybody, made and sent to the database at a tenth of the cost.
+        subject = pgproto.UUID(attributes["ce_subject"].decode("ascii"))
         sequence = int(attributes["ce_sequence"])
         time = datetime.fromisoformat(attributes["ce_time"].decode("ascii"))
+        traceparent = attributes.get("traceparent")
         meta = EventMeta(
-            id=UUID(attributes["ce_id"].decode("ascii")),
-            source=attributes["ce_source"].decode("utf-8"),
-            type=event_type.removeprefix(prefix),
-            subject=subject,
-            time=time,
-            sequence=sequence,
-            topic=topic,
-            traceparent=attributes["traceparent"].decode("ascii") if "traceparent" in attributes else None,
+            pgproto.UUID(attributes["ce_id"].decode("ascii")),
+            attributes["ce_source"].decode("utf-8"),
+            event_type.removeprefix(prefix),
+            subject,
+            time,
+            sequence,
+            topic,
+            traceparent.decode("ascii") if traceparent is not None else None,
         )
     except KeyError as missing:
         raise MalformedRecordError(f"the header {missing.args[0]} is missing") from None

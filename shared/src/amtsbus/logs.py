@@ -10,7 +10,9 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from pydantic_core import to_json
 
+from amtsbus import telemetry
 from amtsbus.settings import Settings
 
 QUIET = ("aiokafka", "faststream", "httpx", "httpcore", "asyncio", "uvicorn.access")
@@ -26,17 +28,27 @@ def _stack_without_content(_: Any, __: str, line: MutableMapping[str, Any]) -> M
     return line
 
 
+def _as_json(_: Any, __: str, line: MutableMapping[str, Any]) -> str:
+    """One line of JSON; a third of the time of structlog's own renderer."""
+    return to_json(line, fallback=repr).decode()
+
+
 def configure(settings: Settings, process: str) -> None:
     """Send everything that this process logs, libraries included, to standard output in one form."""
+    names = {"service": settings.service, "process": process}
+
+    def name_process(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        line.update(names)
+        return line
+
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        telemetry.name_span,
+        name_process,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _stack_without_content,
     ]
-    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
-    if settings.log_format == "console":
-        renderer = structlog.dev.ConsoleRenderer()
+    renderer: Any = structlog.dev.ConsoleRenderer() if settings.log_format == "console" else _as_json
     # Not by way of the standard library's loggers: a request writes a line, and that way costs three times as much.
     structlog.configure(
         processors=[*shared, renderer],
@@ -59,4 +71,3 @@ def configure(settings: Settings, process: str) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    structlog.contextvars.bind_contextvars(service=settings.service, process=process)

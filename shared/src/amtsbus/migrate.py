@@ -134,6 +134,8 @@ async def grant(connection: Any, role: str) -> None:
         "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {role}",
         "REVOKE ALL ON amtsbus.migrations, amtsbus.events FROM {role}",
         "GRANT SELECT, INSERT ON amtsbus.events TO {role}",
+        "REVOKE DELETE ON amtsbus.streams FROM {role}",
+        "REVOKE INSERT, UPDATE, DELETE ON amtsbus.archived_months FROM {role}",
         "GRANT EXECUTE ON FUNCTION amtsbus.prepare_journal TO {role}",
         "GRANT SELECT ON amtsbus.migrations TO {role}",
     ):

@@ -17,6 +17,9 @@ from amtsbus.events import Published
 
 Row = asyncpg.Record
 
+STATEMENT_SECONDS = 30.0
+"""How long a single statement may take, unless the whole transaction has a deadline."""
+
 
 class Tx:
     """One open transaction: queries, the journal, and the clock.
@@ -24,32 +27,33 @@ class Tx:
     Only the edge makes one. What a use case does with it becomes true as a whole or not at all.
     """
 
-    __slots__ = ("_appended", "clock", "connection")
+    __slots__ = ("_appended", "_limit", "clock", "connection")
 
-    def __init__(self, connection: Any, clock: Clock) -> None:
+    def __init__(self, connection: Any, clock: Clock, *, limit: float | None = STATEMENT_SECONDS) -> None:
         self.connection: asyncpg.Connection[Row] = connection
         self.clock = clock
         self._appended = False
+        self._limit = limit
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Row]:
         """All rows of a query."""
-        return await self.connection.fetch(sql, *arguments)
+        return await self.connection.fetch(sql, *arguments, timeout=self._limit)
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Row | None:
         """The first row of a query, or None."""
-        return await self.connection.fetchrow(sql, *arguments)
+        return await self.connection.fetchrow(sql, *arguments, timeout=self._limit)
 
     async def fetchval(self, sql: str, *arguments: Any) -> Any:
         """The first column of the first row, or None."""
-        return await self.connection.fetchval(sql, *arguments)
+        return await self.connection.fetchval(sql, *arguments, timeout=self._limit)
 
     async def execute(self, sql: str, *arguments: Any) -> str:
         """Run a statement; returns PostgreSQL's command tag."""
-        return await self.connection.execute(sql, *arguments)
+        return await self.connection.execute(sql, *arguments, timeout=self._limit)
 
     async def executemany(self, sql: str, arguments: Sequence[Sequence[Any]]) -> None:
         """Run a statement once for each of `arguments`."""
-        await self.connection.executemany(sql, arguments)
+        await self.connection.executemany(sql, arguments, timeout=self._limit)
 
     async def append(self, stream_id: UUID, *events: Published, expected: int | None = None) -> list[UUID]:
         """Append `events` of the aggregate `stream_id` to the journal, in this transaction; the relay publishes them.
@@ -65,7 +69,8 @@ class Tx:
             ConflictError: another transaction appended to the same stream at the same time, or since `expected`.
         """
         self._appended = self._appended or bool(events)
-        return await journal.append(self.connection, stream_id, events, self.clock.now(), expected=expected)
+        async with asyncio.timeout(self._limit):
+            return await journal.append(self.connection, stream_id, events, self.clock.now(), expected=expected)
 
 
 class Database:
@@ -91,7 +96,6 @@ class Database:
             self.url,
             min_size=1,
             max_size=self._pool_size,
-            command_timeout=30,
             timeout=10,
             max_inactive_connection_lifetime=300,
             reset=_roll_back,
@@ -114,23 +118,38 @@ class Database:
         return self._pool
 
     @asynccontextmanager
-    async def transaction(self, *, timeout_seconds: float = 10.0) -> AsyncIterator[Tx]:
+    async def transaction(
+        self, *, timeout_seconds: float = 10.0, deadline_seconds: float | None = None
+    ) -> AsyncIterator[Tx]:
         """A transaction that commits when the block ends and rolls back when it raises.
 
+        Args:
+            deadline_seconds: how long it may take as a whole, in place of the limit of each single statement: a timer for
+                each is a tenth of what a short one costs.
+
         Raises:
-            TimeoutError: no connection became free within `timeout_seconds`.
+            TimeoutError: no connection became free within `timeout_seconds`, or the deadline has passed.
         """
-        async with self.pool.acquire(timeout=timeout_seconds) as connection:
-            tx = Tx(connection, self.clock)
-            async with connection.transaction():
+        async with asyncio.timeout(deadline_seconds), self.pool.acquire(timeout=timeout_seconds) as connection:
+            tx = Tx(connection, self.clock, limit=STATEMENT_SECONDS if deadline_seconds is None else None)
+            transaction = connection.transaction()
+            async with asyncio.timeout(STATEMENT_SECONDS):
+                await transaction.start()
+            try:
                 yield tx
+            except BaseException:
+                async with asyncio.timeout(STATEMENT_SECONDS):
+                    await transaction.rollback()
+                raise
+            async with asyncio.timeout(STATEMENT_SECONDS):
+                await transaction.commit()
         if tx._appended and self.on_append is not None:
             self.on_append()
 
-    async def is_ready(self) -> bool:
-        """Whether a query is answered within two seconds."""
+    async def is_ready(self, *, seconds: float = 2.0) -> bool:
+        """Whether a query is answered within so many seconds."""
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(seconds):
                 await self.pool.fetchval("SELECT 1")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, RuntimeError):
             return False

@@ -43,6 +43,11 @@ class Reader:
     compacted: bool = False
     handlers: dict[str, Subscription] = field(default_factory=dict)
 
+    @property
+    def remembers_gaps(self) -> bool:
+        """Whether a sequence that never came is a loss, to be noted and mended."""
+        return not self.compacted
+
     def __call__(
         self, model: type[Event]
     ) -> Callable[[Callable[[Event, Tx], Awaitable[None]]], Callable[[Event, Tx], Awaitable[None]]]:

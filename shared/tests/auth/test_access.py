@@ -7,10 +7,11 @@ from uuid import uuid4
 import httpx
 import pytest
 import structlog
-from amtsbus.auth import IssuerKeys, Role, TokenVerifier
+from amtsbus.auth import Role
 from amtsbus.http import create_app
 from amtsbus.postgres import Database
 from amtsbus.testing.tokens import ApiClient, TestIssuer, make_client
+from amtsbus.tokens import IssuerKeys, TokenVerifier
 
 from ..http.parks import PARKS
 

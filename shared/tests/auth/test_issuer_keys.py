@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from amtsbus.auth import IdentityProviderAwayError, IssuerKeys, usable_keys
+from amtsbus.auth import IdentityProviderAwayError
+from amtsbus.tokens import IssuerKeys, usable_keys
 from joserfc.jwk import ECKey, Key, OctKey, RSAKey
 
 ISSUER = "https://login.test/realm"

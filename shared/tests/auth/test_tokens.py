@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from amtsbus.auth import LEEWAY_SECONDS, Caller, LoginRequiredError, Role, TokenVerifier
+from amtsbus.auth import Caller, LoginRequiredError, Role
 from amtsbus.testing.tokens import A_CITIZEN, AUDIENCE, ISSUER, TestIssuer
+from amtsbus.tokens import LEEWAY_SECONDS, TokenVerifier
 from cryptography.hazmat.primitives import serialization
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
@@ -262,7 +263,7 @@ async def test_a_withdrawn_key_is_in_effect_for_five_minutes_at_most():
 
 
 async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("amtsbus.auth.REMEMBERED_TOKENS", 3)
+    monkeypatch.setattr("amtsbus.tokens.REMEMBERED_TOKENS", 3)
     issuer = CountingKeys()
     tokens = [issuer.token("citizen", sub=f"s{n}") for n in range(5)]
     for token in tokens:

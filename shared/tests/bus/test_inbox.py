@@ -12,6 +12,7 @@ from amtsbus.inbox import Mark, Verdict, judge
 from amtsbus.kafka import Record
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from .conftest import envelope, eventually, lent_value
 
@@ -22,6 +23,18 @@ def meta(sequence, *, event_id=None, at=NOON):
     return EventMeta(
         id=event_id or new_id(), source="/x", type="x.y.v1", subject=new_id(), time=at, sequence=sequence, topic="t"
     )
+
+
+def record(loan, sequence, *, title=None):
+    headers = envelope(loan, "lending.book-lent.v1", sequence)
+    return Record("t", 0, 0, 0, str(loan).encode(), lent_value(loan, title or f"book {sequence}"), headers)
+
+
+@pytest.fixture
+def reading(library, settings_of):
+    """The reminder service's reader, fed by hand."""
+    service = library.bus.workers[1].service
+    return Consumption(service.readers[0], settings_of(service, library.reminders), library.reminders)
 
 
 def test_the_next_event_of_a_stream_is_new():
@@ -121,6 +134,35 @@ async def test_a_missing_event_is_noted_and_heals_when_it_is_replayed(library):
     await library.bus.settled()
     assert await gaps() == []
     assert await library.effects(loan) == ["two", "one"]
+
+
+async def test_an_event_that_comes_late_but_in_the_same_batch_is_not_missing(library, reading):
+    loan = new_id()
+    await reading.handle([record(loan, sequence) for sequence in (1, 4, 2, 3, 3)])
+    assert await library.effects(loan) == ["book 1", "book 4", "book 2", "book 3"]
+    async with library.reminders.transaction() as tx:
+        assert await tx.fetch("SELECT sequence FROM amtsbus.gaps") == []
+
+
+async def test_a_gap_is_told_once_even_when_its_batch_falls_apart(library, reading):
+    def told():
+        return REGISTRY.get_sample_value("amtsbus_reader_gaps_total", {"consumer": "reminders.loans"}) or 0
+
+    before, loan, broken = told(), new_id(), new_id()
+    await reading.handle([record(loan, 3), record(broken, 1, title="unreadable")])
+    assert await library.effects(loan) == ["book 3"]
+    assert told() - before == 2
+
+
+async def test_the_inbox_is_cleaned_up_in_portions(library):
+    for _ in range(5):
+        await library.lend()
+    await library.bus.settled()
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    async with library.reminders.transaction() as tx:
+        assert await inbox.sweep(tx, tomorrow, at_most=2) == 2
+        assert await inbox.sweep(tx, tomorrow, at_most=2) == 2
+        assert await inbox.sweep(tx, tomorrow, at_most=2) == 1
 
 
 async def test_a_publisher_that_was_set_back_in_time_is_reported_and_its_stream_stops(library):

@@ -5,9 +5,14 @@ import asyncio
 import asyncpg
 import pytest
 from amtsbus.errors import ConflictError
+from amtsbus.events import Published
 from amtsbus.ids import new_id
 
 from .lending import LENDING, BookLentV1, BookReturnedV1
+
+
+class FeeDueV1(Published, type="lending.fee-due.v1", topic="lending.fee.events"):
+    """A fee is due for a loan: a second topic of the same aggregate."""
 
 
 def lent(loan_id):
@@ -24,6 +29,24 @@ async def test_the_sequence_of_a_stream_has_no_gaps(service_database):
     async with database.transaction() as tx:
         rows = await tx.fetch("SELECT sequence FROM amtsbus.events WHERE stream_id = $1 ORDER BY position", loan)
     assert [row["sequence"] for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_an_aggregate_counts_on_each_of_its_topics_by_itself(service_database):
+    database = await service_database(LENDING)
+    loan = new_id()
+    async with database.transaction() as tx:
+        await tx.append(loan, lent(loan), FeeDueV1())
+    async with database.transaction() as tx:
+        ids = await tx.append(loan, FeeDueV1(), BookReturnedV1(loan_id=loan), FeeDueV1())
+    async with database.transaction() as tx:
+        rows = await tx.fetch("SELECT topic, sequence, type, event_id FROM amtsbus.events ORDER BY topic, position")
+        heads = await tx.fetch("SELECT topic, sequence FROM amtsbus.streams ORDER BY topic")
+    assert [(row["topic"], row["sequence"]) for row in rows] == [
+        *(("lending.fee.events", number) for number in (1, 2, 3)),
+        *(("lending.loan.events", number) for number in (1, 2)),
+    ]
+    assert [rows[place]["event_id"] for place in (1, 4, 2)] == ids
+    assert [tuple(row) for row in heads] == [("lending.fee.events", 3), ("lending.loan.events", 2)]
 
 
 async def test_a_rolled_back_use_case_leaves_no_event_and_no_gap(service_database):
@@ -49,7 +72,8 @@ async def until_another_waits_for(tx):
             await asyncio.sleep(0.01)
 
 
-async def test_of_two_writers_at_once_one_meets_a_conflict(service_database):
+@pytest.mark.parametrize("events", [1, 3])
+async def test_of_two_writers_at_once_one_meets_a_conflict_and_leaves_nothing(service_database, events):
     database = await service_database(LENDING)
     loan = new_id()
     both_have_read = asyncio.Barrier(2)
@@ -57,10 +81,30 @@ async def test_of_two_writers_at_once_one_meets_a_conflict(service_database):
     async def write():
         async with database.transaction() as tx:
             await both_have_read.wait()
-            await tx.append(loan, lent(loan))
+            await tx.append(loan, *[lent(loan) for _ in range(events)])
             await until_another_waits_for(tx)
 
     outcomes = await asyncio.gather(write(), write(), return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ConflictError", "NoneType"]
+    async with database.transaction() as tx:
+        rows = await tx.fetch("SELECT sequence FROM amtsbus.events ORDER BY position")
+        assert [row["sequence"] for row in rows] == list(range(1, events + 1))
+
+
+async def test_two_writers_of_the_same_topics_in_different_order_do_not_wait_for_each_other_for_ever(service_database):
+    database = await service_database(LENDING)
+    loan = new_id()
+    both_have_begun = asyncio.Barrier(2)
+
+    async def write(*events):
+        async with database.transaction() as tx:
+            await both_have_begun.wait()
+            await tx.append(loan, *events)
+            await until_another_waits_for(tx)
+
+    outcomes = await asyncio.gather(
+        write(lent(loan), FeeDueV1()), write(FeeDueV1(), lent(loan)), return_exceptions=True
+    )
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ConflictError", "NoneType"]
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
+from amtsbus.consumption import Consumption
 from amtsbus.ids import new_id
-from amtsbus.telemetry import trace
+from amtsbus.kafka import Record
+from amtsbus.telemetry import current_traceparent, trace
 
-from .conftest import eventually
-from .lending import BookLentV1, ShelfMovedV1
+from .conftest import envelope, eventually, lent_value
+from .lending import BookLent, BookLentV1, ShelfMovedV1
 
 
 async def test_an_event_has_its_effect_in_the_other_service(library):
@@ -78,3 +81,30 @@ async def test_a_transaction_that_commits_late_is_never_skipped(library):
     loan = await slow
     await library.bus.settled()
     assert await library.effects(loan) == ["late"]
+
+
+async def test_each_event_of_a_batch_is_handled_in_its_own_trace(library, settings_of):
+    service = library.bus.workers[1].service
+    seen = []
+
+    async def handler(event, tx):
+        seen.append((event.meta.subject, current_traceparent(), current_traceparent()))
+
+    object.__setattr__(service.readers[0].handlers["lending.book-lent.v1"], "handler", handler)
+    reading = Consumption(service.readers[0], settings_of(service, library.reminders), library.reminders)
+    loans = [new_id() for _ in range(3)]
+    parents = [f"00-{number:032x}-00f067aa0ba902b7-01" for number in (1, 2, 3)]
+    await reading.handle([
+        Record("t", 0, 0, 0, str(loan).encode(), lent_value(loan, "Faust"),
+               envelope(loan, "lending.book-lent.v1", 1, traceparent=parent))
+        for loan, parent in zip(loans, parents, strict=True)
+    ])  # fmt: skip
+    assert [loan for loan, *_ in seen] == loans
+    assert [trace.split("-")[1] for _, trace, _ in seen] == [parent.split("-")[1] for parent in parents]
+    assert all(first == again and first not in parents for _, first, again in seen)
+    assert current_traceparent() is None
+
+
+def test_an_event_that_was_made_by_hand_has_no_envelope():
+    with pytest.raises(ValueError, match="has no envelope"):
+        _ = BookLent(loan_id=new_id(), title="Faust").meta

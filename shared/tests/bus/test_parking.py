@@ -11,6 +11,7 @@ from amtsbus.ids import new_id
 from amtsbus.kafka import Record
 
 from .conftest import envelope, eventually, lent_value
+from .lending import BookLentV1
 
 
 async def parked(library):
@@ -25,7 +26,8 @@ async def mend(library):
 
 async def retry(library):
     async with library.reminders.transaction() as tx:
-        return await deadletters.request_retry(tx, by="operator")
+        keys = await deadletters.list_parked(tx)
+        return await deadletters.request_retry(tx, keys, by="operator", why="the cause is mended")
 
 
 async def test_a_broken_event_parks_its_case_and_every_other_goes_on(library):
@@ -102,6 +104,68 @@ async def test_a_skipped_event_needs_a_reason_and_lets_the_others_follow(library
     assert await library.effects(broken) == ["returned"]
     async with library.reminders.transaction() as tx:
         assert await tx.fetchval("SELECT count(*) FROM amtsbus.gaps") == 0
+
+
+async def test_skipping_an_event_that_waits_takes_nothing_from_those_before_it(library):
+    broken = await library.lend("unreadable")
+    await library.lend("second", broken)
+    await library.give_back(broken)
+    await library.bus.settled()
+    async with library.reminders.transaction() as tx:
+        [key] = await deadletters.list_parked(tx)
+        [_, second, _] = await deadletters.waiting(tx, *key.place)
+        assert await deadletters.skip(tx, second.dead_letter_id, by="operator", why="entered twice")
+    await mend(library)
+    await retry(library)
+    await eventually(lambda: _nothing_parked(library))
+    assert await library.effects(broken) == ["unreadable", "returned"]
+    assert await missing(library) == []
+
+
+async def test_a_skip_remembers_what_was_missing_before_the_skipped_event(library):
+    loan = await library.lend("first")
+    await library.bus.settled()
+    async with library.lending.transaction() as tx:  # a second event that never comes
+        await tx.append(loan, BookLentV1(loan_id=loan, title="second"))
+        await tx.execute("DELETE FROM amtsbus.unpublished")
+    await library.lend("unreadable", loan)
+    await library.bus.settled()
+    async with library.reminders.transaction() as tx:
+        [key] = await deadletters.list_parked(tx)
+        assert await deadletters.skip(tx, key.dead_letter_id, by="operator", why="entered by hand")
+    await eventually(lambda: _nothing_parked(library))
+    assert await missing(library) == [2]
+    async with library.lending.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO amtsbus.unpublished SELECT position, appended_at, topic, stream_id FROM amtsbus.events"
+        )
+    await eventually(lambda: _effects_are(library, loan, ["first", "second"]))
+    assert await missing(library) == []
+
+
+async def test_a_skipped_event_that_once_was_missing_is_missing_no_more(library):
+    loan = await library.lend("first")
+    await library.bus.settled()
+    async with library.lending.transaction() as tx:
+        await tx.append(loan, BookLentV1(loan_id=loan, title="unreadable"))
+        await tx.execute("DELETE FROM amtsbus.unpublished")
+    await library.lend("third", loan)
+    await library.bus.settled()
+    assert await missing(library) == [2]
+    async with library.lending.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO amtsbus.unpublished SELECT position, appended_at, topic, stream_id FROM amtsbus.events"
+        )
+    await library.bus.settled()
+    async with library.reminders.transaction() as tx:
+        [key] = await deadletters.list_parked(tx)
+        assert await deadletters.skip(tx, key.dead_letter_id, by="operator", why="entered by hand")
+    assert await missing(library) == []
+
+
+async def missing(library) -> list[int]:
+    async with library.reminders.transaction() as tx:
+        return [row["sequence"] for row in await tx.fetch("SELECT sequence FROM amtsbus.gaps ORDER BY sequence")]
 
 
 @pytest.mark.parametrize(
@@ -202,6 +266,10 @@ async def test_a_reader_stops_when_nearly_everything_fails_and_the_worker_become
     response = await worker._ready(None)
     assert response.status_code == 503
     assert json.loads(response.body)["stopped_readers"] == ["reminders.loans"]
+
+
+async def _effects_are(library, loan, effects):
+    return await library.effects(loan) == effects
 
 
 async def _nothing_parked(library):

@@ -1,16 +1,20 @@
 """The relay: one at work, nothing lost when it or Kafka fails, one stream's trouble is not another's."""
 
 import asyncio
+from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
 from amtsbus import relay as relay_module
+from amtsbus.ids import new_id
 from amtsbus.relay import LOCK, Relay
 from amtsbus.testing.fixtures import create_topics
 from amtsbus.testing.servers import EmbeddedKafka
 
 from .conftest import TOPIC, Library, eventually
-from .lending import LENDING
+from .lending import LENDING, BookLentV1
 
 
 async def _end_session_of_the_leader(url: str) -> int:
@@ -86,6 +90,90 @@ async def test_more_refused_events_than_a_batch_do_not_stop_the_relay(library, m
         return await library.effects(loan)
 
     assert await eventually(arrived) == ["small"]
+
+
+def test_an_event_goes_to_the_partition_that_every_other_client_expects_it_in():
+    expected = DefaultPartitioner()
+    for number in range(5000):
+        key = str(uuid4()).encode()
+        partitions = number % 50 + 1
+        assert relay_module.partition_of(key, partitions) == expected(key, list(range(partitions)), [])
+
+
+async def test_more_than_a_request_holds_arrives_in_order_and_with_the_usual_key(library):
+    loans = [new_id() for _ in range(7)]
+    async with library.lending.transaction() as tx:
+        for number in range(420):
+            loan = loans[number % 7]
+            await tx.append(loan, BookLentV1(loan_id=loan, title=f"{number}" + "x" * 5_000))
+    await library.bus.settled()
+    records = await library.records()
+    assert len(records) == 420
+    for loan in loans:
+        own = [record for record in records if record.key == str(loan).encode()]
+        assert [int(dict(record.headers)["ce_sequence"]) for record in own] == list(range(1, 61))
+        assert len({record.partition for record in own}) == 1
+
+
+async def test_a_relay_that_waits_for_room_in_the_producer_keeps_its_lock(library, monkeypatch):
+    await library.lend("before")
+    await library.bus.settled()
+    send, room, waits = AIOKafkaProducer.send_batch, asyncio.Event(), asyncio.Event()
+
+    async def send_when_there_is_room(self, batch, topic, *, partition):
+        waits.set()
+        await room.wait()
+        return await send(self, batch, topic, partition=partition)
+
+    monkeypatch.setattr(AIOKafkaProducer, "send_batch", send_when_there_is_room)
+    [worker] = [worker for worker in library.bus.workers if worker.service is LENDING]
+    session = (
+        "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = pg_locks.database "
+        "WHERE locktype = 'advisory' AND granted AND objid = $1 AND d.datname = current_database()"
+    )
+    async with library.lending.transaction() as tx:
+        before = await tx.fetchval(session, LOCK)
+    loan = await library.lend("while there is none")
+    await asyncio.wait_for(waits.wait(), 10)
+
+    async def lease_is_over():
+        async with library.lending.transaction() as tx:
+            return await tx.fetchval(
+                "SELECT clock_timestamp() - appended_at > $1 * interval '1 millisecond' FROM amtsbus.unpublished",
+                relay_module.LEASE_MS + 1000,
+            )
+
+    await eventually(lease_is_over)
+    assert worker.relay.leads
+    async with library.lending.transaction() as tx:
+        assert await tx.fetchval(session, LOCK) == before
+    room.set()
+    await library.bus.settled()
+    assert await library.effects(loan) == ["while there is none"]
+    assert len(await library.records()) == 2
+
+
+async def test_a_producer_in_which_nothing_moves_is_given_up_at_the_deadline(library, monkeypatch):
+    monkeypatch.setattr(relay_module, "DEADLINE_SECONDS", 1.0)
+    send = AIOKafkaProducer.send_batch
+    given_up: list[AIOKafkaProducer] = []
+
+    async def hang_once(self, batch, topic, *, partition):
+        if not given_up:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                given_up.append(self)
+        return await send(self, batch, topic, partition=partition)
+
+    monkeypatch.setattr(AIOKafkaProducer, "send_batch", hang_once)
+    loan = await library.lend("Faust")
+
+    async def arrived():
+        return await library.effects(loan)
+
+    assert await eventually(arrived) == ["Faust"]
+    assert len(given_up) == 1
 
 
 async def test_what_was_published_but_not_marked_is_published_again_and_has_one_effect(library):

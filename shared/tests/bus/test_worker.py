@@ -29,6 +29,21 @@ async def test_the_worker_answers_probes_and_metrics(library):
     assert "amtsbus_relay_oldest_unpublished_seconds" in metrics
 
 
+async def test_a_worker_whose_database_is_away_stays_ready_and_tells_of_it(service_database, settings_of):
+    service = reminders_service()
+    database = await service_database(service)
+    worker = Worker(service, settings_of(service, database), database)
+    await database.stop()
+    response = await worker._ready(None)
+    assert response.status_code == 200
+    assert json.loads(response.body) == {
+        "ready": True,
+        "database": False,
+        "stopped_readers": [],
+        "readers_without_kafka": ["reminders.loans"],
+    }
+
+
 async def test_a_stopping_worker_finishes_the_batch_at_work_and_commits_its_offset(
     library, service_database, settings_of, town_bus
 ):

@@ -135,6 +135,16 @@ async def test_a_pool_that_stays_exhausted_is_a_503(api_of, database: Database, 
             await database.pool.release(connection)
 
 
+async def test_a_form_with_a_mistake_needs_no_connection(client: ApiClient, database: Database):
+    held = [await database.pool.acquire() for _ in range(10)]
+    try:
+        answer = await client.post("/v1/trees", json={"species": ""}, headers=client.as_(Role.CITIZEN))
+        assert answer.status_code == 422
+    finally:
+        for connection in held:
+            await database.pool.release(connection)
+
+
 async def test_a_database_that_breaks_in_the_middle_is_a_503_and_comes_back(api_of, database: Database, owner_url):
     import asyncpg
 

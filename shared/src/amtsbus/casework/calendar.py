@@ -10,10 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import lru_cache
 
-import holidays
-
+from amtsbus.casework.holidays import LANDS, holidays
 from amtsbus.clock import BERLIN
 
 _DAY = timedelta(days=1)
@@ -92,23 +90,13 @@ def until(day: date) -> Period:
 
 
 def is_land(land: str) -> bool:
-    """Whether `land` is the code of a German state.
-
-    Asking once at start-up also loads the holidays of the world, which takes the package half a second.
-    """
-    return land in holidays.country_holidays("DE").subdivisions
-
-
-@lru_cache(maxsize=512)
-def _holidays(land: str, year: int) -> frozenset[date]:
-    if not is_land(land):
-        raise ValueError(f"{land!r} is not a German state; use its ISO code without DE-, for example NW")
-    return frozenset(holidays.country_holidays("DE", subdiv=land, years=year))
+    """Whether `land` is the code of a German state."""
+    return land in LANDS
 
 
 def is_holiday(day: date, *, land: str = "NW") -> bool:
     """Whether `day` is a public holiday (gesetzlicher Feiertag) of the state."""
-    return day in _holidays(land, day.year)
+    return day in holidays(land, day.year)
 
 
 def is_werktag(day: date, *, land: str = "NW") -> bool:

@@ -18,6 +18,7 @@ from amtsbus.contracts.places import EXAMPLE_SUFFIX, SCHEMA_SUFFIX, released_exa
 from amtsbus.contracts.schemas import ContractError, Schema, example_of, gaps_in, reader_schema_of, schema_of
 from amtsbus.events import Published
 from amtsbus.reader import Reader, Subscription
+from amtsbus.replay_requests import ReplayRequests, topic_of
 from amtsbus.service import Service
 from amtsbus.topics import Topic
 
@@ -44,7 +45,12 @@ def check(service: Service, topics: Mapping[str, Topic], installed: Iterable[Ser
         topics: the city's topics by name.
         installed: all services whose readers count as subscribers.
     """
-    findings = [*_declarations(service, topics), *_readers(service, topics), *_broken_subscribers(service, installed)]
+    findings = [
+        *_declarations(service, topics),
+        *_readers(service, topics),
+        *_replay_requests(service, topics),
+        *_broken_subscribers(service, installed),
+    ]
     if not any(finding for finding in findings if finding.about in {event.event_type for event in service.published}):
         findings += _drift(service, topics)
     return findings
@@ -150,6 +156,27 @@ def _readers(service: Service, topics: Mapping[str, Topic]) -> Iterator[Finding]
                     listed.group,
                     f"is listed as a reader of {topic.name} in deploy/topics.yaml, but does not read",
                 )
+
+
+def _replay_requests(service: Service, topics: Mapping[str, Topic]) -> Iterator[Finding]:
+    """Whoever reads a topic of this service and asks for replays is answered, for these topics and no others."""
+    answered = {reader.asker: reader.topics for reader in service.readers if isinstance(reader, ReplayRequests)}
+    read: dict[str, set[str]] = {}
+    for topic in topics.values():
+        if topic.owner == service.name and topic.name != topic_of(service.name):
+            for listed in topic.readers:
+                read.setdefault(listed.service, set()).add(topic.name)
+    for asker in sorted(answered.keys() | {name for name in read if topic_of(name) in topics}):
+        if (may_ask := sorted(answered.get(asker, ()))) != (may_read := sorted(read.get(asker, ()))):
+            yield Finding(
+                service.name,
+                topic_of(asker),
+                "is not answered as deploy/topics.yaml lists readers:",
+                (
+                    f"{asker} reads {', '.join(may_read) or 'nothing here'}",
+                    f"answered_by({service.name!r}, {asker}=[…]) has {', '.join(may_ask) or 'nothing'}",
+                ),
+            )
 
 
 def _subscription(

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import jsonschema_rs
 from pydantic import BaseModel, ValidationError
 
 from amtsbus.events import EventMeta, Published
@@ -215,6 +214,8 @@ def example_of(event: type[Published], key_field: str) -> Example:
 
 def misfits_of(schema: Schema, value: Any) -> list[str]:
     """Why `value` does not validate against `schema`; empty if it does."""
+    import jsonschema_rs  # 3 MB that a worker, which only shows its contract, does not need
+
     validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
     return [
         f"example of {'.'.join(map(str, error.instance_path)) or 'the event'} does not validate: {error.message}"

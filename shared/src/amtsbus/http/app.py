@@ -4,14 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from amtsbus.auth import IssuerKeys, Rule, TokenVerifier, Verifier
+from amtsbus.auth import Rule, Verifier
 from amtsbus.http import middleware, openapi
 from amtsbus.http.docs import docs_routes
 from amtsbus.http.problems import answer_problem
@@ -64,17 +63,18 @@ def create_app(
     app.state.settings = settings
     app.state.database = database
     app.state.verifier = verifier
+    # Not include_router: it would match every request twice, and build every route anew. The service's own come first,
+    # since routes are tried in their order.
     app.router.routes.extend(
         [
+            *edge_routes,
             PlainRoute("/livez", alive),
             PlainRoute("/readyz", _ready),
             PlainRoute("/metrics", metrics),
             PlainRoute("/openapi.json", _openapi),
+            *docs_routes(service.title),
         ]
     )
-    app.router.routes.extend(docs_routes(service.title))
-    # Not include_router: it would match every request twice, and build every route anew.
-    app.router.routes.extend(edge_routes)
 
     described: dict[str, Any] = {}
 
@@ -107,6 +107,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings | None = app.state.settings
     if settings is None:
         raise RuntimeError("this app was made for its OpenAPI document only")
+    # Imported here: a worker loads this module as well, and 10 MB of cryptography and HTTP client are of no use to it.
+    import httpx
+
+    from amtsbus.tokens import IssuerKeys, TokenVerifier
+
     async with httpx.AsyncClient(timeout=3.0, follow_redirects=False) as client:
         if app.state.verifier is None:
             app.state.verifier = TokenVerifier(

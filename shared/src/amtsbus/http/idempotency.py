@@ -20,6 +20,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import structlog
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -37,7 +38,7 @@ SWEPT_EVERY = timedelta(minutes=10)
 SWEPT_AT_ONCE = 1000
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_KEPT_HEADERS = ("etag", "location", "content-type", "content-language")
+_KEPT_HEADERS = frozenset({b"etag", b"location", b"content-type", b"content-language"})
 
 _RECORD = """
 INSERT INTO amtsbus.idempotency_keys (caller, idempotency_key, request_hash, status, headers, body)
@@ -86,17 +87,14 @@ class IdempotentRequest:
                 400, "idempotency-key-malformed", "An Idempotency-Key is 1 to 255 visible ASCII characters."
             )
         scope = request.scope
-        digest = sha256()
-        for part in (
+        parts = (
             scope["method"].encode(),
             scope["path"].encode("utf-8", "surrogatepass"),
             scope["query_string"],
             request.headers.get("if-match", "").encode("latin-1"),
-        ):
-            digest.update(len(part).to_bytes(4))
-            digest.update(part)
-        digest.update(body)
-        return cls(caller, keys[0], digest.digest())
+        )
+        told = b"".join(len(part).to_bytes(4) + part for part in parts)
+        return cls(caller, keys[0], sha256(told + body).digest())
 
     async def record(self, tx: Tx, response: Response) -> None:
         """Record the answer, as the last thing in its transaction.
@@ -104,14 +102,16 @@ class IdempotentRequest:
         Raises:
             KeyTakenError: see there.
         """
-        headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+        headers = {
+            name.decode(): value.decode("latin-1") for name, value in response.raw_headers if name in _KEPT_HEADERS
+        }
         recorded = await tx.fetchval(
             _RECORD,
             self.caller,
             self.key,
             self.request_hash,
             response.status_code,
-            json.dumps(headers),
+            to_json(headers).decode(),
             bytes(response.body),
         )
         if recorded is None:

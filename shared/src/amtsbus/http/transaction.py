@@ -108,18 +108,20 @@ def put_unit(request: Request, unit: UnitOfWork) -> None:
     request.scope[_UNIT] = unit
 
 
-async def _in_tx(request: Request) -> Tx:
+async def in_tx(request: Request) -> Tx:
+    """What `InTx` gives to an endpoint."""
     unit: UnitOfWork = request.scope[_UNIT]
     return await unit.begin()
 
 
-async def _in_recording_tx(request: Request) -> Tx:
+async def in_recording_tx(request: Request) -> Tx:
+    """What `InRecordingTx` gives to an endpoint."""
     unit: UnitOfWork = request.scope[_UNIT]
     return await unit.begin(read_only=False)
 
 
-InTx = Annotated[Tx, Depends(_in_tx)]
+InTx = Annotated[Tx, Depends(in_tx)]
 """The request's transaction. It can only read in a GET; everywhere else it commits if the answer is below 400."""
 
-InRecordingTx = Annotated[Tx, Depends(_in_recording_tx)]
+InRecordingTx = Annotated[Tx, Depends(in_recording_tx)]
 """The transaction of a GET that must record who has read something (then nothing else in it may be `InTx` before)."""

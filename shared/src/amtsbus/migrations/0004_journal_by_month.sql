@@ -9,8 +9,15 @@ ALTER TABLE amtsbus.events RENAME TO events_before;
 
 CREATE SEQUENCE amtsbus.event_positions;
 
+-- A process of the version before still runs while this is applied. It appends without a position, which no relay would
+-- ever find: it gets an error that it takes for a passing one (503, a retry) until it is replaced.
+CREATE FUNCTION amtsbus.refuse_version_before() RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'this process is older than its database: replace it' USING ERRCODE = 'query_canceled';
+END $$;
+
 CREATE TABLE amtsbus.events (
-    position    bigint      NOT NULL DEFAULT nextval('amtsbus.event_positions'),
+    position    bigint      NOT NULL DEFAULT amtsbus.refuse_version_before(), -- of amtsbus.event_positions
     event_id    uuid        NOT NULL,
     topic       text        NOT NULL,
     stream_id   uuid        NOT NULL,
@@ -30,7 +37,8 @@ CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE ON amtsbus.events
 CREATE TRIGGER events_never_emptied BEFORE TRUNCATE ON amtsbus.events EXECUTE FUNCTION amtsbus.refuse_change();
 
 -- One month of the journal. Each month keeps its streams' sequences unique by itself; across months `streams` does.
-CREATE FUNCTION amtsbus.add_journal_month(first_day date) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+CREATE FUNCTION amtsbus.add_journal_month(first_day date) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog SET timezone = 'UTC' AS $$
 DECLARE
     month text := 'events_' || to_char(first_day, 'YYYY_MM');
 BEGIN
@@ -80,6 +88,16 @@ CREATE TABLE amtsbus.unpublished (
     topic       text        NOT NULL,
     stream_id   uuid        NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+-- Months that have left for the archive; written by the owner of the tables in the transaction in which a month leaves.
+CREATE TABLE amtsbus.archived_months (
+    month          date        PRIMARY KEY CHECK (extract(day FROM month) = 1),
+    events         bigint      NOT NULL CHECK (events >= 0),
+    first_position bigint,
+    last_position  bigint,
+    sha256         text        NOT NULL, -- of the archive file's content, see amtsbus.retention
+    archived_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 
 SELECT amtsbus.add_journal_month(month::date)
 FROM generate_series(

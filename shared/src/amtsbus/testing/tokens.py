@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key
 
-from amtsbus.auth import Role, TokenVerifier
+from amtsbus.auth import Role
+from amtsbus.tokens import TokenVerifier
 
 ISSUER = "https://issuer.test"
 AUDIENCE = "amtsbus"
@@ -33,7 +34,7 @@ class TestIssuer:
         return TokenVerifier(self, issuer=ISSUER, audience=AUDIENCE)
 
     async def key(self, kid: str | None) -> Key | None:
-        """See `amtsbus.auth.KeySource`."""
+        """See `amtsbus.tokens.KeySource`."""
         return self._key if kid in (None, self._key.kid) else None
 
     def token(self, *roles: Role | str, header: Mapping[str, Any] | None = None, **claims: Any) -> str:
