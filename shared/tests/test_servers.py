@@ -12,6 +12,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from aiokafka.client import AIOKafkaClient
 from amtsbus.testing import servers
 from amtsbus.testing.servers import (
     FAST_AND_FORGETFUL,
@@ -132,6 +133,48 @@ def test_a_preparation_that_was_cut_short_is_done_again(tmp_path: Path) -> None:
         assert [path.name for path in directory.glob("data*")] == ["data"]
     finally:
         server.stop()
+
+
+def test_the_data_of_a_postgres_can_lie_on_a_disk_of_their_own() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="amtsbus-servers-"))
+    (folder / "disk").mkdir()
+    server = EmbeddedPostgres(folder / "postgres", settings=FAST_AND_FORGETFUL, disk=folder / "disk")
+    try:
+        server.start()
+        assert asyncio.run(_answer(server.url())) == 18
+        assert [path.name for path in (folder / "disk").iterdir()] == ["data"]
+        assert not (server.directory / "data").exists()
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _brokers_ports(bootstrap_port: int) -> set[int]:
+    """Where a client that asks at `bootstrap_port` is sent."""
+    client = AIOKafkaClient(bootstrap_servers=f"127.0.0.1:{bootstrap_port}")
+    try:
+        await client.bootstrap()
+        return {broker.port for broker in client.cluster.brokers()}
+    finally:
+        await client.close()
+
+
+def test_whoever_asks_kafka_is_sent_to_the_port_that_is_advertised_there(kafka: EmbeddedKafka) -> None:
+    listener, proxy = free_ports(2)
+    kafka.more_listeners = {listener: proxy}
+
+    kafka.start()
+
+    assert asyncio.run(_brokers_ports(kafka.port)) == {kafka.port}
+    assert asyncio.run(_brokers_ports(listener)) == {proxy}
+
+
+def test_all_clients_of_kafka_can_be_sent_to_another_port(prepared: Path) -> None:
+    port, elsewhere = free_ports(2)
+    kafka = EmbeddedKafka(prepared / "kafka", port=port, advertised_port=elsewhere)
+    text = kafka._write_properties("shown.properties", kafka.data).read_text()
+    assert f"listeners=PLAINTEXT://127.0.0.1:{port}" in text
+    assert f"advertised.listeners=PLAINTEXT://127.0.0.1:{elsewhere}\n" in text
 
 
 def test_data_of_another_postgres_are_not_touched(postgres: EmbeddedPostgres) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from amtsbus.auth import Caller, IssuerKeys, LoginRequiredError, Role, TokenVerifier
+from amtsbus.auth import Caller, LoginRequiredError, Role
 from amtsbus.testing.servers import free_port
+from amtsbus.tokens import IssuerKeys, TokenVerifier
 from town.issuer import PERSON_GRANT, create_issuer
 
 ISSUER = "http://127.0.0.1:8099"

@@ -9,11 +9,11 @@ import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from amtsbus import inbox
+from amtsbus import inbox, operations
 from amtsbus.kafka import MalformedRecordError, Record, meta_of
 from amtsbus.postgres import Row, Tx
 
@@ -38,19 +38,50 @@ class DeadLetter:
     resolved_why: str | None
 
 
+Place = tuple[str, str, bytes]
+"""Consumer, topic and key."""
+
+
 @dataclass(frozen=True)
 class ParkedKey:
-    """A key whose events wait, and why."""
+    """A key whose events wait, and why: `dead_letter_id`, `event_type` and `reason` are those of the first one."""
 
     consumer: str
     topic: str
-    key: str
+    raw_key: bytes
     waiting: int
     dead_letter_id: int
     event_type: str | None
     reason: str
     parked_at: datetime
     retry_requested: bool
+
+    @property
+    def key(self) -> str:
+        """The key as text; bytes that are none are written as `\\xff`."""
+        return self.raw_key.decode("utf-8", "backslashreplace")
+
+    @property
+    def place(self) -> Place:
+        return self.consumer, self.topic, self.raw_key
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which parked keys, by the event for which each of them waits; what is None does not restrict.
+
+    `reason` is a part of the reason's text, in upper or lower case; `dead_letter_id` means the key of that dead letter.
+    """
+
+    consumer: str | None = None
+    key: str | None = None
+    reason: str | None = None
+    event_type: str | None = None
+    older_than: timedelta | None = None
+    dead_letter_id: int | None = None
+
+
+EVERYTHING = Choice()
 
 
 async def parked_among(tx: Tx, consumer: str, topic: str, keys: Sequence[bytes]) -> set[bytes]:
@@ -124,42 +155,72 @@ def _dead_letter(row: Row) -> DeadLetter:
     return DeadLetter(record=record, **fields)
 
 
-async def list_parked(tx: Tx, *, consumer: str | None = None, limit: int = 100) -> list[ParkedKey]:
-    """The parked keys, the longest waiting first."""
+_PARKED = """
+SELECT k.consumer, k.topic, k.key, k.parked_at, k.retry_requested_at, d.dead_letter_id, d.event_type, d.reason, n.waiting
+FROM amtsbus.parked_keys k
+CROSS JOIN LATERAL (
+    SELECT dead_letter_id, event_type, reason FROM amtsbus.dead_letters
+    WHERE consumer = k.consumer AND topic = k.topic AND key = k.key AND state = 'parked'
+    ORDER BY dead_letter_id LIMIT 1
+) d
+CROSS JOIN LATERAL (
+    SELECT count(*) AS waiting FROM amtsbus.dead_letters
+    WHERE consumer = k.consumer AND topic = k.topic AND key = k.key AND state = 'parked'
+) n
+"""
+
+_CHOSEN = """
+WHERE ($1::text IS NULL OR k.consumer = $1) AND ($2::bytea IS NULL OR k.key = $2)
+  AND ($3::text IS NULL OR position(lower($3) IN lower(d.reason)) > 0) AND ($4::text IS NULL OR d.event_type = $4)
+  AND ($5::interval IS NULL OR k.parked_at < clock_timestamp() - $5)
+  AND ($6::bigint IS NULL OR (k.consumer, k.topic, k.key) =
+      (SELECT consumer, topic, key FROM amtsbus.dead_letters WHERE dead_letter_id = $6))
+ORDER BY k.parked_at LIMIT $7
+"""
+
+_THESE = """
+WHERE (k.consumer, k.topic, k.key) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]))
+ORDER BY k.parked_at
+"""
+
+
+async def list_parked(tx: Tx, choice: Choice = EVERYTHING, *, limit: int = 100) -> list[ParkedKey]:
+    """The parked keys of `choice`, the longest waiting first."""
     rows = await tx.fetch(
-        """
-        SELECT k.consumer, k.topic, k.key, k.parked_at, k.retry_requested_at,
-               d.dead_letter_id, d.event_type, d.reason, n.waiting
-        FROM amtsbus.parked_keys k
-        CROSS JOIN LATERAL (
-            SELECT dead_letter_id, event_type, reason FROM amtsbus.dead_letters
-            WHERE consumer = k.consumer AND topic = k.topic AND key = k.key AND state = 'parked'
-            ORDER BY dead_letter_id LIMIT 1
-        ) d
-        CROSS JOIN LATERAL (
-            SELECT count(*) AS waiting FROM amtsbus.dead_letters
-            WHERE consumer = k.consumer AND topic = k.topic AND key = k.key AND state = 'parked'
-        ) n
-        WHERE $1::text IS NULL OR k.consumer = $1
-        ORDER BY k.parked_at LIMIT $2
-        """,
-        consumer,
+        _PARKED + _CHOSEN,
+        choice.consumer,
+        choice.key.encode() if choice.key is not None else None,
+        choice.reason,
+        choice.event_type,
+        choice.older_than,
+        choice.dead_letter_id,
         limit,
     )
-    return [
-        ParkedKey(
-            consumer=row["consumer"],
-            topic=row["topic"],
-            key=row["key"].decode("utf-8", "backslashreplace"),
-            waiting=row["waiting"],
-            dead_letter_id=row["dead_letter_id"],
-            event_type=row["event_type"],
-            reason=row["reason"],
-            parked_at=row["parked_at"],
-            retry_requested=row["retry_requested_at"] is not None,
-        )
-        for row in rows
-    ]
+    return [_parked_key(row) for row in rows]
+
+
+async def still_parked(tx: Tx, keys: Sequence[ParkedKey]) -> dict[Place, ParkedKey]:
+    """Those of `keys` that are parked, as they are now, by their place."""
+    rows = await tx.fetch(_PARKED + _THESE, *_columns(keys))
+    return {found.place: found for found in map(_parked_key, rows)}
+
+
+def _columns(keys: Sequence[ParkedKey]) -> tuple[list[str], list[str], list[bytes]]:
+    return [key.consumer for key in keys], [key.topic for key in keys], [key.raw_key for key in keys]
+
+
+def _parked_key(row: Row) -> ParkedKey:
+    return ParkedKey(
+        consumer=row["consumer"],
+        topic=row["topic"],
+        raw_key=row["key"],
+        waiting=row["waiting"],
+        dead_letter_id=row["dead_letter_id"],
+        event_type=row["event_type"],
+        reason=row["reason"],
+        parked_at=row["parked_at"],
+        retry_requested=row["retry_requested_at"] is not None,
+    )
 
 
 async def get(tx: Tx, dead_letter_id: int) -> DeadLetter | None:
@@ -171,43 +232,51 @@ async def get(tx: Tx, dead_letter_id: int) -> DeadLetter | None:
     return _dead_letter(row) if row else None
 
 
-async def waiting(tx: Tx, consumer: str, topic: str, key: bytes, limit: int = 100) -> list[DeadLetter]:
-    """The parked events of one key, in order."""
+async def waiting(
+    tx: Tx, consumer: str, topic: str, key: bytes, *, after: int = 0, limit: int = 100
+) -> list[DeadLetter]:
+    """The parked events of one key, in order, those that follow the dead letter `after`."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM amtsbus.dead_letters "  # noqa: S608 - a constant
-        "WHERE consumer = $1 AND topic = $2 AND key = $3 AND state = 'parked' ORDER BY dead_letter_id LIMIT $4",
+        "WHERE consumer = $1 AND topic = $2 AND key = $3 AND state = 'parked' AND dead_letter_id > $4 "
+        "ORDER BY dead_letter_id LIMIT $5",
         consumer,
         topic,
         key,
+        after,
         limit,
     )
     return [_dead_letter(row) for row in rows]
 
 
-async def request_retry(tx: Tx, *, by: str, dead_letter_id: int | None = None, consumer: str | None = None) -> int:
-    """Ask the worker to handle parked keys again: that of one dead letter, all of one consumer, or all.
+async def request_retry(tx: Tx, keys: Sequence[ParkedKey], *, by: str, why: str) -> int:
+    """Ask the worker to handle parked keys again, and record who asked.
 
     Returns:
         How many keys will be retried. The worker takes them within a second.
     """
     tag = await tx.execute(
-        """
-        UPDATE amtsbus.parked_keys k SET retry_requested_at = clock_timestamp(), retry_requested_by = $1
-        WHERE ($2::text IS NULL OR k.consumer = $2)
-          AND ($3::bigint IS NULL OR (k.consumer, k.topic, k.key) =
-              (SELECT consumer, topic, key FROM amtsbus.dead_letters WHERE dead_letter_id = $3))
-        """,
+        "UPDATE amtsbus.parked_keys k SET retry_requested_at = clock_timestamp(), retry_requested_by = $4 "
+        "FROM unnest($1::text[], $2::text[], $3::bytea[]) AS a (consumer, topic, key) "
+        "WHERE k.consumer = a.consumer AND k.topic = a.topic AND k.key = a.key",
+        *_columns(keys),
         by,
-        consumer,
-        dead_letter_id,
     )
-    return int(tag.split()[-1])
+    requested = int(tag.split()[-1])
+    if requested:
+        groups = ", ".join(sorted({key.consumer for key in keys}))
+        about = f"dead letter {keys[0].dead_letter_id}" if len(keys) == 1 else f"{requested} keys"
+        await operations.record(tx, by=by, action="retry dead letters", about=f"{about} of {groups}", why=why)
+    return requested
 
 
-async def skip(tx: Tx, dead_letter_id: int, *, by: str, why: str) -> bool:
-    """Give up one parked event for good, and have those behind it retried.
+async def skip(tx: Tx, dead_letter_id: int, *, by: str, why: str, remembers_gaps: bool = True) -> bool:
+    """Give up one parked event for good, have those behind it retried, and record who did it.
 
     To its reader the event counts as seen: it leaves no gap, and a later copy of it has no effect.
+
+    Args:
+        remembers_gaps: whether the reader does; if not, what is missing before the event is no loss.
 
     Returns:
         Whether it was parked.
@@ -215,7 +284,8 @@ async def skip(tx: Tx, dead_letter_id: int, *, by: str, why: str) -> bool:
     letter = await get(tx, dead_letter_id)
     if letter is None:
         return False
-    await _lock_key(tx, letter.consumer, letter.record.topic, letter.record.key or b"")
+    topic, key = letter.record.topic, letter.record.key or b""
+    await _lock_key(tx, letter.consumer, topic, key)
     tag = await tx.execute(
         "UPDATE amtsbus.dead_letters SET state = 'skipped', resolved_at = clock_timestamp(), resolved_by = $2, "
         "resolved_why = $3 WHERE dead_letter_id = $1 AND state = 'parked'",
@@ -226,8 +296,17 @@ async def skip(tx: Tx, dead_letter_id: int, *, by: str, why: str) -> bool:
     if tag != "UPDATE 1":
         return False
     with contextlib.suppress(MalformedRecordError):
-        await inbox.give_up(tx, letter.consumer, letter.record.topic, meta_of(letter.record, letter.record.topic))
-    await request_retry(tx, by=by, dead_letter_id=dead_letter_id)
+        await inbox.give_up(tx, letter.consumer, topic, meta_of(letter.record, topic), remembers_gaps=remembers_gaps)
+    await tx.execute(
+        "UPDATE amtsbus.parked_keys SET retry_requested_at = clock_timestamp(), retry_requested_by = $4 "
+        "WHERE consumer = $1 AND topic = $2 AND key = $3",
+        letter.consumer,
+        topic,
+        key,
+        by,
+    )
+    about = f"dead letter {dead_letter_id} of {letter.consumer}"
+    await operations.record(tx, by=by, action="skip dead letter", about=about, why=why)
     return True
 
 
@@ -302,3 +381,11 @@ async def parked_keys(tx: Tx) -> dict[str, int]:
     """How many keys are parked, by consumer."""
     rows = await tx.fetch("SELECT consumer, count(*) AS parked FROM amtsbus.parked_keys GROUP BY consumer")
     return {row["consumer"]: row["parked"] for row in rows}
+
+
+async def waiting_events(tx: Tx) -> dict[str, int]:
+    """How many events are parked, by consumer."""
+    rows = await tx.fetch(
+        "SELECT consumer, count(*) AS waiting FROM amtsbus.dead_letters WHERE state = 'parked' GROUP BY consumer"
+    )
+    return {row["consumer"]: row["waiting"] for row in rows}

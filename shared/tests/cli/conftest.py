@@ -4,19 +4,30 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 import structlog
+from amtsbus import replay_requests
 from amtsbus.cli import run
 from amtsbus.ids import new_id
-from amtsbus.postgres import Database
+from amtsbus.postgres import Database, Tx
+from amtsbus.service import Service
 from amtsbus.testing.fixtures import Bus
 
-from ..bus.lending import LENDING, BookLentV1, BookReturnedV1, reminders_service
+from ..bus.lending import LENDING as LIBRARY
+from ..bus.lending import BookLentV1, BookReturnedV1
+from ..bus.lending import reminders_service as readers_only
+
+LENDING = replace(LIBRARY, readers=replay_requests.answered_by("lending", reminders=["lending.loan.events"]))
+
+
+def reminders_service() -> Service:
+    """The reminder service, which asks for what it misses."""
+    return replace(readers_only(), published=(replay_requests.asked_by("reminders"),))
 
 
 @dataclass
@@ -58,14 +69,17 @@ class Library:
 
     lending: Database
     reminders: Database
-    start: Callable[[], Any]
+    start: Callable[..., Any]
     bus: Bus | None = None
 
-    async def lend(self, title: str = "Faust") -> UUID:
-        loan_id = new_id()
+    async def lend(self, title: str = "Faust", loan_id: UUID | None = None) -> UUID:
+        loan_id = loan_id or new_id()
         async with self.lending.transaction() as tx:
-            await tx.append(loan_id, BookLentV1(loan_id=loan_id, title=title))
+            await self.append_lent(tx, loan_id, title)
         return loan_id
+
+    async def append_lent(self, tx: Tx, loan_id: UUID, title: str) -> None:
+        await tx.append(loan_id, BookLentV1(loan_id=loan_id, title=title))
 
     async def give_back(self, loan_id: UUID) -> None:
         async with self.lending.transaction() as tx:
@@ -100,8 +114,10 @@ async def library(service_database, town_bus, kafka, topic_prefix, monkeypatch) 
     monkeypatch.setenv("AMTSBUS_TOPIC_PREFIX", topic_prefix)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka)
 
-    async def start() -> Bus:
-        made.bus = await town_bus((LENDING, databases["lending"]), (reminders, databases["reminders"]))
+    async def start(*names: str) -> Bus:
+        """Run the workers of the named services, of both where none is named."""
+        chosen = names or tuple(services)
+        made.bus = await town_bus(*((services[name], databases[name]) for name in chosen))
         return made.bus
 
     made = Library(databases["lending"], databases["reminders"], start)

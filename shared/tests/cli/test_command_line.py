@@ -17,7 +17,19 @@ def test_help_is_there_before_one_gets_impatient():
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(spent) < 0.5  # seconds of processor time: the wall clock also measures what else the machine does
-    for command_name in ("api", "worker", "migrate", "contracts", "journal", "deadletters", "topics"):
+    for command_name in (
+        "api",
+        "worker",
+        "migrate",
+        "contracts",
+        "journal",
+        "deadletters",
+        "topics",
+        "status",
+        "gaps",
+        "reconcile",
+        "actions",
+    ):
         assert f"\n  {command_name} " in finished.stdout
 
 
@@ -43,10 +55,22 @@ def test_help_imports_no_driver_and_no_web_framework():
         (["journal", "replay", "parks", "--stream-id", "7"], "stream-id"),
         (["journal", "replay", "parks", "--rate", "0"], "rate"),
         (["journal", "status", "parks"], "no service 'parks' is installed here"),
-        (["deadletters", "retry", "parks"], "say what to retry: an ID, --consumer GROUP or --all"),
-        (["deadletters", "retry", "parks", "7", "--all"], "say what to retry: an ID, --consumer GROUP or --all"),
-        (["deadletters", "skip", "parks", "7"], "Missing option '--reason'"),
-        (["deadletters", "skip", "parks", "7", "--reason", " "], "--reason needs a reason"),
+        (
+            ["deadletters", "retry", "parks"],
+            "say what to retry: an ID, a choice (--consumer, --key, --reason, --type, ",
+        ),
+        (["deadletters", "retry", "parks", "7", "--all"], "say what to retry: an ID, a choice"),
+        (["deadletters", "retry", "parks", "--all", "--type", "x"], "say what to retry: an ID, a choice"),
+        (["deadletters", "retry", "parks", "7"], "--why needs a reason"),
+        (["deadletters", "skip", "parks"], "say what to skip: an ID, a choice"),
+        (["deadletters", "skip", "parks", "7"], "--why needs a reason"),
+        (["deadletters", "skip", "parks", "7", "--why", " "], "--why needs a reason"),
+        (["deadletters", "show", "parks", "7", "--with-content"], "--why needs a reason"),
+        (["deadletters", "export", "parks", "--with-content"], "--why needs a reason"),
+        (
+            ["deadletters", "list", "parks", "--older-than", "long"],
+            "'long' is no span of time; write 45s, 30min, 2h or 3d",
+        ),
         (["deadletters", "show", "parks", "first"], "Invalid value for 'ID'"),
     ],
 )

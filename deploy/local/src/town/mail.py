@@ -32,7 +32,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 KEPT = 2_000
-"""So many mails are kept; the oldest leave first."""
+"""So many mails are kept unless the command line says otherwise; the oldest leave first."""
 MAIL_LIMIT_BYTES = 1_000_000
 
 
@@ -86,11 +86,12 @@ class Mailbox:
     """The mails of the town, newest first, in memory and in `folder`; what lies there is read at the start."""
 
     folder: Path
+    kept: int = KEPT
     mails: "OrderedDict[str, Mail]" = field(default_factory=OrderedDict)
 
     def load(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        for file in sorted(self.folder.glob("*.json"))[-KEPT:]:
+        for file in sorted(self.folder.glob("*.json"))[-self.kept :]:
             with contextlib.suppress(OSError, ValueError, TypeError):  # a half-written file is no mail
                 mail = Mail(**json.loads(file.read_text()))
                 self.mails[mail.mail_id] = mail
@@ -98,7 +99,7 @@ class Mailbox:
     def add(self, mail: Mail) -> None:
         write_atomically(self.folder / f"{mail.mail_id}.json", json.dumps(asdict(mail)))
         self.mails[mail.mail_id] = mail
-        while len(self.mails) > KEPT:
+        while len(self.mails) > self.kept:
             oldest, _ = self.mails.popitem(last=False)
             (self.folder / f"{oldest}.json").unlink(missing_ok=True)
 
@@ -256,9 +257,9 @@ async def _receiving(mailbox: Mailbox, port: int) -> AsyncIterator[None]:
         await server.wait_closed()
 
 
-async def serve(smtp_port: int, http_port: int, state: Path) -> None:
+async def serve(smtp_port: int, http_port: int, state: Path, kept: int = KEPT) -> None:
     """Take and show mail until the process is asked to end."""
-    mailbox = Mailbox(state)
+    mailbox = Mailbox(state, kept)
     mailbox.load()
     pages = uvicorn.Server(
         uvicorn.Config(application(mailbox), host="127.0.0.1", port=http_port, log_level="warning", access_log=False)
@@ -274,9 +275,10 @@ def main() -> None:
     parser.add_argument("--smtp-port", type=int, required=True)
     parser.add_argument("--http-port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--kept", type=int, default=KEPT, help="so many mails are kept; the oldest leave first")
     arguments = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(arguments.smtp_port, arguments.http_port, arguments.state))
+        asyncio.run(serve(arguments.smtp_port, arguments.http_port, arguments.state, arguments.kept))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Supervised:
     """One process of the town.
 
     A crash is reported through `report` in one line, and the process is started again after a pause that doubles from
-    half a second to half a minute. `ready_url`, if there is one, answers 200 when the process serves.
+    half a second to `longest_pause` (seconds). `ready_url`, if there is one, answers 200 when the process serves.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Supervised:
     home: Home
     report: Callable[[str], None]
     ready_url: str | None = None
+    longest_pause: float = LONGEST_PAUSE_SECONDS
     state: State = State.NOT_STARTED
     crashes: int = 0
     _process: asyncio.subprocess.Process | None = None
@@ -67,6 +68,11 @@ class Supervised:
     @property
     def record(self) -> Path:
         return self.home.processes / f"{self.name}.json"
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it runs."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def start(self) -> None:
         """Start the process and keep it running; does nothing when it already is."""
@@ -107,7 +113,7 @@ class Supervised:
                 f"Last words: {last_line(self.log)} ({town_command()} logs {self.name})"
             )
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, self.longest_pause)
             await self._launch()
 
     async def ready(self, *, seconds: float = READY_SECONDS) -> None:
@@ -158,13 +164,22 @@ class Supervised:
 
 @dataclass
 class SupervisedServer:
-    """An embedded server under supervision: started again at the same port when it crashes."""
+    """An embedded server under supervision: started again at the same port when it crashes, after a pause that doubles up
+    to `longest_pause` (seconds).
+    """
 
     name: str
     server: EmbeddedPostgres | EmbeddedKafka
     report: Callable[[str], None]
+    longest_pause: float = LONGEST_PAUSE_SECONDS
     _starting: asyncio.Task[None] | None = None
     _keeping: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        process = self.server.process
+        return process.pid if process is not None and process.poll() is None else None
 
     async def start(self) -> None:
         """Start the server; returns when it answers.
@@ -193,7 +208,7 @@ class SupervisedServer:
                     f"Last words: {last_line(self.server.log)}"
                 )
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, self.longest_pause)
             port = self.server.port
             try:
                 await self._start_in_a_thread()

@@ -28,7 +28,11 @@ AMTSBUS = str(Path(sys.executable).with_name("amtsbus"))
 
 
 class Town:
-    """All processes of one town. Only one exists per folder; its maker holds the folder's lock."""
+    """All processes of one town. Only one exists per folder; its maker holds the folder's lock.
+
+    What a town of a special kind has otherwise, it says by overriding `declare_all`, `make_postgres`, `make_kafka`,
+    `command_of` and `environment_of`.
+    """
 
     def __init__(self, home: Home, names: tuple[str, ...], configuration: Configuration, printer: Printer) -> None:
         self.home = home
@@ -76,8 +80,7 @@ class Town:
         """
         known = passwords(self.home.secrets, [f"{name}_{kind}" for name in self.names for kind in ("owner", "run")])
         postgres_up, topics_there = asyncio.Event(), asyncio.Event()
-        self._declare_servers()
-        self._declare_processes()
+        self.declare_all()
         async with _first_failure(), asyncio.TaskGroup() as group:
             group.create_task(self._start_postgres(postgres_up))
             group.create_task(self._start_kafka(topics_there))
@@ -87,36 +90,51 @@ class Town:
                 group.create_task(self._start_service(name, known, postgres_up, topics_there))
         self._watching = asyncio.create_task(self._watch_paused(), name="watch paused")
 
+    def declare_all(self) -> None:
+        """Name the servers and processes of the town, without starting any."""
+        self._declare_servers()
+        self._declare_processes()
+
     def _declare_servers(self) -> None:
         report = self.printer.problem
         if set(self.configuration.outside_databases) != set(self.names):
-            settings = {"shared_buffers": SHARED_BUFFERS}
-            postgres = EmbeddedPostgres(self.home.postgres, port=self.configuration.postgres, settings=settings)
-            self.servers["postgres"] = SupervisedServer("postgres", postgres, report)
+            self.servers["postgres"] = SupervisedServer("postgres", self.make_postgres(), report)
         if self.configuration.outside_kafka is None:
-            kafka = EmbeddedKafka(self.home.kafka, port=self.configuration.kafka)
-            self.servers["kafka"] = SupervisedServer("kafka", kafka, report)
+            self.servers["kafka"] = SupervisedServer("kafka", self.make_kafka(), report)
+
+    def make_postgres(self) -> EmbeddedPostgres:
+        """The PostgreSQL of all services that have none from outside."""
+        settings = {"shared_buffers": SHARED_BUFFERS}
+        return EmbeddedPostgres(self.home.postgres, port=self.configuration.postgres, settings=settings)
+
+    def make_kafka(self) -> EmbeddedKafka:
+        """The Kafka of the town, unless there is one from outside."""
+        return EmbeddedKafka(self.home.kafka, port=self.configuration.kafka)
+
+    def command_of(self, kind: str, name: str) -> list[str]:
+        """The command line of the `api` or the `worker` of service `name`."""
+        return [AMTSBUS, kind, name]
 
     def _declare_processes(self) -> None:
         chosen = self.configuration
         python = [sys.executable, "-m"]
-        self._declare(
+        self.declare(
             "issuer",
             [*python, "town.issuer", "--port", str(chosen.issuer), "--state", str(self.home.issuer)],
             f"{self.issuer}/.well-known/openid-configuration",
         )
         ports = ["--smtp-port", str(chosen.smtp), "--http-port", str(chosen.mail)]
-        self._declare(
+        self.declare(
             "mail",
             [*python, "town.mail", *ports, "--state", str(self.home.mail)],
             f"http://127.0.0.1:{chosen.mail}/readyz",
         )
         for name in self.names:
             for kind, port in (("api", chosen.services[name].api), ("worker", chosen.services[name].worker)):
-                command = [AMTSBUS, kind, name]
-                self._declare(f"{name}-{kind}", command, f"http://127.0.0.1:{port}/readyz")
+                self.declare(f"{name}-{kind}", self.command_of(kind, name), f"http://127.0.0.1:{port}/readyz")
 
-    def _declare(self, name: str, command: list[str], ready_url: str) -> None:
+    def declare(self, name: str, command: list[str], ready_url: str) -> None:
+        """Add a process to the town, without starting it. Its environment is ours without anybody's secrets."""
         self.processes[name] = Supervised(name, command, _without_secrets(), self.home, self.printer.problem, ready_url)
 
     async def _start_postgres(self, up: asyncio.Event) -> None:
@@ -148,7 +166,7 @@ class Town:
             self.databases[name] = outside
         elif server is not None and isinstance(server.server, EmbeddedPostgres):
             self.databases[name] = await prepare_database(server.server, name, known)
-        environment = self._environment(name)
+        environment = self.environment_of(name)
         self._write_environment(name, environment)
         # Asked here, not by the command: at a second start that would be four interpreters for nothing.
         try:
@@ -161,7 +179,7 @@ class Town:
             async with self.printer.step(f"{name}: database migrated"):
                 await self._run_once(f"{name}-migrate", [AMTSBUS, "migrate", name], environment)
         for kind in ("api", "worker"):
-            self.processes[f"{name}-{kind}"].environment = _without_secrets() | environment
+            self.processes[f"{name}-{kind}"].environment |= environment
         async with self.printer.step(f"{name}: serving"):
             await self.processes[f"{name}-api"].start()
             await topics_there.wait()
@@ -174,7 +192,7 @@ class Town:
             await self.processes[name].start()
             await self.processes[name].ready()
 
-    def _environment(self, name: str) -> dict[str, str]:
+    def environment_of(self, name: str) -> dict[str, str]:
         """What service `name` is told by its environment: its own secrets and nobody else's."""
         upper, access, ports = name.upper(), self.databases[name], self.configuration.services[name]
         environment = {
@@ -243,7 +261,7 @@ class Town:
                 await self._watching
         for group in (
             [name for name in self.processes if name.endswith("-api")],
-            [name for name in self.processes if name.endswith("-worker")],
+            [name for name in self.processes if "-worker" in name],
             ["issuer", "mail"],
         ):
             await asyncio.gather(

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from amtsbus import replay_requests
 from amtsbus.service import Service
 
 from notifications.http import ROUTERS
@@ -14,7 +15,7 @@ from notifications.subscribers import READERS
 SERVICE = Service(
     name="notifications",
     title="Mitteilungen",
-    published=PUBLISHED,
+    published=(*PUBLISHED, replay_requests.asked_by("notifications")),
     routers=ROUTERS,
     readers=READERS,
     tasks=(send_emails, deliver_unaddressed),

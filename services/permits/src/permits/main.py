@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from amtsbus import replay_requests
 from amtsbus.casework.deadlines import DeadlineClock
 from amtsbus.service import Service
 
@@ -14,6 +15,7 @@ SERVICE = Service(
     title="Bauaufsicht",
     published=PUBLISHED,
     routers=(http.router,),
+    readers=replay_requests.answered_by("permits", notifications=["permits.application.events"]),
     tasks=(DeadlineClock(on_due_soon=subscribers.on_due_soon, on_overdue=subscribers.on_overdue),),
     settings=Settings,
     migrations=Path(__file__).parents[2] / "migrations",

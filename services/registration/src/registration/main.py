@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from amtsbus import replay_requests
 from amtsbus.service import Service
 
 from registration.daily import daily_round, deadlines
@@ -14,7 +15,11 @@ SERVICE = Service(
     title="Meldewesen",
     published=PUBLISHED,
     routers=ROUTERS,
-    readers=(),
+    readers=replay_requests.answered_by(
+        "registration",
+        notifications=["registration.resident.events", "registration.postal-address.events"],
+        schooling=["registration.school-age-child.events"],
+    ),
     tasks=(daily_round, deadlines),
     settings=RegistrationSettings,
     migrations=Path(__file__).parents[2] / "migrations",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from amtsbus import replay_requests
 from amtsbus.service import Service
 
 from schooling import http
@@ -13,9 +14,12 @@ from schooling.tasks import invite_cohorts
 SERVICE = Service(
     name="schooling",
     title="Schulverwaltung",
-    published=PUBLISHED,
+    published=(*PUBLISHED, replay_requests.asked_by("schooling")),
     routers=http.ROUTERS,
-    readers=(school_age_children,),
+    readers=(
+        school_age_children,
+        *replay_requests.answered_by("schooling", notifications=["schooling.enrolment.events"]),
+    ),
     tasks=(invite_cohorts,),
     settings=SchoolingSettings,
     migrations=Path(__file__).parents[2] / "migrations",

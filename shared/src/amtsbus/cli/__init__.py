@@ -9,7 +9,19 @@ from collections.abc import Sequence
 
 import typer
 
-from amtsbus.cli import contracts, deadletters, journal, processes, topics
+from amtsbus.cli import (
+    actions,
+    contracts,
+    deadletters,
+    gaps,
+    journal,
+    processes,
+    reconcile,
+    refill,
+    retention,
+    status,
+    topics,
+)
 from amtsbus.cli.failures import explained
 from amtsbus.cli.output import command_group
 
@@ -19,10 +31,17 @@ app = command_group(
 app.command()(processes.api)
 app.command()(processes.worker)
 app.command()(processes.migrate)
+app.command()(status.status)
+app.command()(reconcile.reconcile)
+journal.app.command()(reconcile.heads)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(journal.app, name="journal")
+app.add_typer(gaps.app, name="gaps")
 app.add_typer(deadletters.app, name="deadletters")
+app.command()(actions.actions)
 app.add_typer(topics.app, name="topics")
+app.add_typer(retention.app, name="retention")
+app.command()(refill.refill)
 
 
 def main() -> None:

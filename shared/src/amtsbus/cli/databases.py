@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The service's name, for example permits.")]
 By = Annotated[str | None, typer.Option("--by", help="Who does this; default: the user of this system.")]
+Why = Annotated[str | None, typer.Option("--why", metavar="TEXT", help="Why you do this; it is recorded.")]
 
 
 def settings_of(declared: "type[Settings]", name: str, **overrides: object) -> "Settings":
@@ -41,16 +42,23 @@ def settings_of(declared: "type[Settings]", name: str, **overrides: object) -> "
         raise CommandFailedError(f"settings: {'; '.join(problems)}") from None
 
 
+def quiet() -> None:
+    """Keep what the chassis and its clients log from getting between a program and the JSON that it reads."""
+    import logging
+
+    import structlog
+
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
 @asynccontextmanager
 async def opened(name: str) -> "AsyncIterator[tuple[Service, Settings, Database]]":
     """The service `name` with its settings and its database, connected as the role that the service runs as."""
-    import structlog
-
     from amtsbus.postgres import Database
     from amtsbus.service import load_service
 
-    # what the chassis logs meanwhile must not get between a program and the JSON that it reads
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    quiet()
     service = load_service(name)
     settings = settings_of(service.settings, name)
     database = Database(settings.database_url.get_secret_value(), settings.clock(), pool_size=2)
@@ -66,3 +74,10 @@ def operator(by: str | None) -> str:
     if by is not None and not by.strip():
         raise typer.BadParameter("--by needs a name")
     return by or getpass.getuser()
+
+
+def reason(why: str | None) -> str:
+    """Why the operator does it; whatever changes something asks for it."""
+    if why is None or not why.strip():
+        raise typer.BadParameter("--why needs a reason; it is recorded")
+    return why.strip()

@@ -28,12 +28,14 @@ def explained(error: Exception) -> Explanation | None:
 
 def _of_the_chassis(error: Exception) -> Explanation | None:
     from amtsbus.migrate import MigrationError
+    from amtsbus.refill import RefillError
+    from amtsbus.retention import ArchiveError
     from amtsbus.service import UnknownServiceError
     from amtsbus.topics import TopicListError
 
     if isinstance(error, UnknownServiceError):
         return Explanation(str(error), exit_code=2)
-    if isinstance(error, MigrationError | TopicListError):
+    if isinstance(error, MigrationError | TopicListError | RefillError | ArchiveError):
         return Explanation(" ".join(str(error).split()))
     return None
 

@@ -1,5 +1,6 @@
 """Tables for people, JSON for programs."""
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,15 @@ def command_group(purpose: str) -> typer.Typer:
 def print_json(content: Any) -> None:
     """Print `content` as JSON; ids and instants as text."""
     typer.echo(json.dumps(content, indent=2, ensure_ascii=False, default=_as_text))
+
+
+def plain(value: Any) -> Any:
+    """`value` with its dataclasses as dictionaries, ready for `print_json`."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
 
 
 def _as_text(value: Any) -> str:

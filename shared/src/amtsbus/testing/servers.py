@@ -243,18 +243,20 @@ class EmbeddedPostgres:
     """A PostgreSQL 18 server of our own in `directory`, listening on loopback.
 
     `settings` are server parameters (`-c`), for example `FAST_AND_FORGETFUL` for throw-away test data. `port` 0 takes
-    a free one; `directory` is made if it is missing.
+    a free one; `directory` is made if it is missing. `disk` is another folder for the data alone, for example one on a
+    small disk that may become full.
     """
 
     directory: Path
     port: int = 0
     settings: dict[str, str] = field(default_factory=dict)
+    disk: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     _lock: IO[str] | None = None
 
     @property
     def data(self) -> Path:
-        return self.directory / "data"
+        return (self.disk or self.directory) / "data"
 
     @property
     def log(self) -> Path:
@@ -295,8 +297,9 @@ class EmbeddedPostgres:
         try:
             user = SERVERS_USER if _is_root() else None
             if user:
-                shutil.chown(self.directory, user)
-                _let_traverse(self.directory / "x")
+                for folder in (self.directory, self.data.parent):
+                    shutil.chown(folder, user)
+                    _let_traverse(folder / "x")
                 _let_traverse(binaries / "x")
             self._end_left_over()
             if not self.data.exists():
@@ -352,14 +355,14 @@ class EmbeddedPostgres:
         _wait_for("PostgreSQL", self.process, self.log, lambda: asyncio.run(_postgres_answers(self.url())))
 
     def _initialise(self, binaries: Path, user: str | None) -> None:
-        for draft in self.directory.glob("data.new-*"):
+        for draft in self.data.parent.glob("data.new-*"):
             shutil.rmtree(draft, ignore_errors=True)
         secret = self.directory / "password"
         write_atomically(secret, secrets.token_urlsafe(24))
         if user:
             shutil.chown(secret, user)
         # Beside its place until it is whole: initdb writes PG_VERSION first, so a folder that has it proves nothing.
-        draft = self.directory / f"data.new-{os.getpid()}-{secrets.token_hex(4)}"
+        draft = self.data.with_name(f"data.new-{os.getpid()}-{secrets.token_hex(4)}")
         initialised = subprocess.run(  # noqa: S603 - our own binary, our own arguments
             [
                 *(str(binaries / "initdb"), "-D", str(draft), "-U", "postgres", "-E", "UTF8"),
@@ -490,11 +493,17 @@ class EmbeddedKafka:
     """One Apache Kafka node (KRaft, broker and controller in one process) in `directory`, on loopback.
 
     `port` and `controller_port` 0 take free ones; `directory` is made if it is missing.
+
+    A client connects to the address that the node advertises, whatever it has asked first. So a client that shall reach
+    it through a proxy needs the proxy's port advertised: for all of them by `advertised_port`, or for those of one more
+    listener by `more_listeners` (the port to listen on: the port to advertise there).
     """
 
     directory: Path
     port: int = 0
     controller_port: int = 0
+    advertised_port: int | None = None
+    more_listeners: dict[int, int] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     _lock: IO[str] | None = None
 
@@ -592,6 +601,9 @@ class EmbeddedKafka:
 
     def _write_properties(self, name: str, data: Path) -> Path:
         properties = self.directory / name
+        listening = {"PLAINTEXT": self.port} | {f"LISTENER{port}": port for port in self.more_listeners}
+        advertised = {"PLAINTEXT": self.advertised_port or self.port}
+        advertised |= {f"LISTENER{port}": shown for port, shown in self.more_listeners.items()}
         properties.write_text(
             "\n".join(
                 f"{name}={value}"
@@ -599,9 +611,10 @@ class EmbeddedKafka:
                     "process.roles": "broker,controller",
                     "node.id": 1,
                     "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
-                    "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
-                    "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-                    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+                    "listeners": _addresses(listening | {"CONTROLLER": self.controller_port}),
+                    "advertised.listeners": _addresses(advertised),
+                    "inter.broker.listener.name": "PLAINTEXT",
+                    "listener.security.protocol.map": ",".join(f"{it}:PLAINTEXT" for it in (*listening, "CONTROLLER")),
                     "controller.listener.names": "CONTROLLER",
                     "log.dirs": data,
                     "auto.create.topics.enable": "false",
@@ -616,7 +629,7 @@ class EmbeddedKafka:
                     "transaction.state.log.min.isr": 1,
                     "share.coordinator.state.topic.replication.factor": 1,
                     "share.coordinator.state.topic.min.isr": 1,
-                    "num.network.threads": 2,
+                    "num.network.threads": 1 if self.more_listeners else 2,  # for each listener
                     "num.io.threads": 4,
                     "log.cleaner.dedupe.buffer.size": 4194304,
                     "log.segment.bytes": 67108864,
@@ -635,6 +648,10 @@ class EmbeddedKafka:
         if self._lock:
             self._lock.close()
             self._lock = None
+
+
+def _addresses(ports: dict[str, int]) -> str:
+    return ",".join(f"{listener}://127.0.0.1:{port}" for listener, port in ports.items())
 
 
 async def _kafka_answers(bootstrap_servers: str) -> bool:

@@ -51,7 +51,11 @@ async def play(city: City) -> None:
         async with city.database("notifications") as connection:
             await connection.execute(f"ALTER TABLE messages DROP CONSTRAINT IF EXISTS {RULE}")
     city.says("operator", "mends the cause: the rule is dropped")
-    await city.operate("notifications", "deadletters", "retry", "notifications", str(parked["dead_letter_id"]))
+    await city.operate(
+        "notifications",
+        *("deadletters", "retry", "notifications", str(parked["dead_letter_id"])),
+        *("--why", "the hasty rule is dropped"),
+    )
     await building.letters_in_order(
         city, unlucky, "application-submitted", "application-complete", "application-approved", "fee-noticed"
     )

@@ -1,0 +1,185 @@
+"""`amtsbus refill`: Kafka is lost, and everything is there again, in order and without a second effect."""
+
+import asyncio
+import shutil
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from amtsbus import refill as refill_module
+from amtsbus.testing.servers import EmbeddedKafka
+
+from ..bus.conftest import eventually
+
+TOPIC = "lending.loan.events"
+REQUESTS = "reminders.replay.requests"
+TOPICS = """
+topics:
+  - {name: lending.loan.events, owner: lending, key: loan_id, partitions: 3, retention: forever, cleanup: delete,
+     purpose: Where a loan stands., personal_data: pseudonymous, legal_basis: Library statute § 4, readers: []}
+  - {name: reminders.replay.requests, owner: reminders, key: stream_id, partitions: 3, retention: forever, cleanup: delete,
+     purpose: What a reader misses., personal_data: pseudonymous, legal_basis: Library statute § 5, readers: []}
+"""
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    node = EmbeddedKafka(tmp_path_factory.mktemp("lost") / "kafka")
+    node.start()
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+def kafka(node):
+    """A Kafka of this test's own, since it is going to be lost."""
+    return node.bootstrap_servers
+
+
+@pytest.fixture
+def listed(tmp_path, monkeypatch):
+    file = tmp_path / "topics.yaml"
+    file.write_text(TOPICS, encoding="utf-8")
+    monkeypatch.setenv("AMTSBUS_TOPICS_FILE", str(file))
+
+
+async def lose(node):
+    """The disk of the only broker is gone; an empty one takes its place."""
+    await asyncio.to_thread(node.stop)
+    shutil.rmtree(node.data)
+    await asyncio.to_thread(node.start)
+
+
+async def records(kafka, topic):
+    """Everything on a topic: (key, sequence), in order per partition."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, number) for number in range(3)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        found = []
+        while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+            for batch in (await consumer.getmany(timeout_ms=500)).values():
+                found += [(one.key.decode(), int(dict(one.headers)["ce_sequence"])) for one in batch]
+        return found
+    finally:
+        await consumer.stop()
+
+
+def first_appearances(found):
+    """The sequences of each key in the order in which they first appear."""
+    by_key = {}
+    for key, sequence in found:
+        by_key.setdefault(key, {})[sequence] = None
+    return {key: list(sequences) for key, sequences in by_key.items()}
+
+
+async def test_a_lost_kafka_is_filled_again_while_the_library_works_on(running, amtsbus, node, listed, topic_prefix):
+    loans = [await running.lend(f"book {number}") for number in range(20)]
+    for loan in loans[:10]:
+        await running.give_back(loan)
+    await running.bus.settled()
+    await lose(node)
+    for loan in loans[10:]:
+        await running.give_back(loan)  # nobody who appends has to know
+    new = await running.lend("bought during the outage")
+    outcome = await amtsbus("refill", "--why", "the disk is gone", "--by", "op-17", "--wait", "90", "--json")
+    assert outcome.exit_code == 0, outcome.err
+    told = outcome.json
+    assert told["topics_created"] == [topic_prefix + TOPIC, topic_prefix + REQUESTS]
+    assert told["remaining"] == 0
+    lending, reminders = told["services"]
+    assert (lending["service"], reminders["service"]) == ("lending", "reminders")
+    assert lending["events"] == 30
+    assert lending["waited"] == 11
+    await running.bus.settled(seconds=60)
+    for number, loan in enumerate(loans):
+        assert await running.effects(loan) == [f"book {number}", "returned"]
+    assert await running.effects(new) == ["bought during the outage"]
+    found = first_appearances(await records(node.bootstrap_servers, topic_prefix + TOPIC))
+    assert len(found) == 21
+    assert {tuple(sequences) for sequences in found.values()} == {(1, 2), (1,)}
+    [(by, action, about)] = await running.operator_actions(running.lending)
+    assert (by, action) == ("op-17", "refill")
+    assert about == f"30 events of {TOPIC} up to position 41; topics that Kafka did not have: {TOPIC}"
+
+
+async def test_called_again_it_changes_nothing_for_readers(running, amtsbus, listed, topic_prefix, monkeypatch):
+    monkeypatch.setattr(refill_module, "SETTLE_SECONDS", 0.0)
+    loan = await running.lend("Faust")
+    await running.bus.settled()
+    for _ in range(2):
+        outcome = await amtsbus("refill", "lending", "--why", "to be sure", "--wait", "30")
+        assert outcome.exit_code == 0, outcome.err
+        assert "everything is published" in outcome.out
+    await running.bus.settled()
+    assert await running.effects(loan) == ["Faust"]
+
+
+async def test_a_dry_run_says_what_is_missing_and_touches_nothing(library, amtsbus, listed):
+    await library.lend()
+    outcome = await amtsbus("refill", "--dry-run", "--json")
+    assert outcome.exit_code == 0, outcome.err
+    assert outcome.json == {
+        "services": [
+            {"service": "lending", "by_topic": {TOPIC: 1}, "left_out": {}, "archived_months": 0},
+            {"service": "reminders", "by_topic": {}, "left_out": {}, "archived_months": 0},
+        ],
+        "topics_missing": [TOPIC, REQUESTS],
+        "dry_run": True,
+    }
+    assert await library.operator_actions(library.lending) == []
+
+
+async def test_two_refills_at_once_are_one_too_many(library, amtsbus, listed, monkeypatch):
+    monkeypatch.setattr(refill_module, "SETTLE_SECONDS", 3.0)
+    await library.lend()
+    first = asyncio.create_task(amtsbus("refill", "--why", "first"))
+    async with library.lending.transaction() as tx:
+        held = (
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+
+        async def is_held():
+            return await tx.fetchval(held)
+
+        await eventually(is_held)
+    second = await amtsbus("refill", "--why", "second")
+    assert second.exit_code == 1
+    assert second.err.splitlines()[-1] == "amtsbus: another refill of lending is at work"
+    await first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["lending", "--topic", "parks.tree.events", "--why", "x"], "parks.tree.events is not a topic of lending"),
+        (["lending"], "--why needs a reason"),
+    ],
+)
+async def test_what_cannot_be_refilled_is_one_line(library, amtsbus, listed, arguments, told):
+    outcome = await amtsbus("refill", *arguments)
+    assert outcome.exit_code == 2
+    assert told in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+async def test_one_topic_that_was_deleted_is_filled_again(running, amtsbus, kafka, listed, topic_prefix):
+    loan = await running.lend("Faust")
+    await running.bus.settled()
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic_prefix + TOPIC])
+        await running.give_back(loan)
+        outcome = await amtsbus("refill", "lending", "--topic", TOPIC, "--why", "deleted by mistake", "--wait", "60")
+        assert outcome.exit_code == 0, outcome.err
+    finally:
+        await admin.close()
+    await running.bus.settled(seconds=60)
+    assert await running.effects(loan) == ["Faust", "returned"]
+    assert first_appearances(await records(kafka, topic_prefix + TOPIC)) == {str(loan): [1, 2]}
