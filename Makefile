@@ -8,7 +8,7 @@ SUITES := tests shared/tests/bus services/notifications/tests shared/tests/cli s
 SERVICES := $(notdir $(wildcard services/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help town test lint format types imports contracts suites alone bench-smoke clean
+.PHONY: help town test lint format types imports contracts suites alone proof bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -60,8 +60,12 @@ alone-in/%:
 	PATH="$(CURDIR)/.uv/bin:$$PATH"; python=$(CURDIR)/.venv/bin/python; cd "$$folder"; \
 	uv run --quiet --locked --python "$$python" --package amtsbus-$* pytest services/$*/tests $(PYTEST_ARGUMENTS)
 
-bench-smoke: ## Events per second through the whole chain, as a ratio to a bare loop
-	@$(IN_TREE) python -m tests.bench.smoke
+proof: ## Everything breaks under load and no promise may: make proof FAULTS=40 SEED=7 MINUTES=8
+	@$(IN_TREE) python -m tests.proof --faults $(or $(FAULTS),40) $(if $(SEED),--seed $(SEED)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(KEEP),--keep $(KEEP))
+
+bench: ## How near to the limit of this machine the chassis runs (ARGS=--quick, ARGS=--write, ARGS="--only relay")
+	@$(IN_TREE) python -m tests.bench $(ARGS)
 
 clean: ## Remove what can be made again: the environment, caches and the (stopped) town's data
 	@if [ -x .venv/bin/town ]; then .venv/bin/town down; fi

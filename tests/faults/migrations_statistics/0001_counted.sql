@@ -1,0 +1,1 @@
+CREATE TABLE counted (item_id uuid NOT NULL);
