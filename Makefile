@@ -2,9 +2,9 @@
 PYTHON ?= python3
 IN_TREE := $(PYTHON) deploy/local/bootstrap.py
 # The longest first, since three run at a time.
-SUITES := tests shared/tests/bus services/notifications/tests shared/tests/cli shared/tests/casework shared/tests/http \
-	services/schooling/tests services/registration/tests shared/tests/contracts services/permits/tests shared/tests/auth \
-	shared/tests/test_servers.py deploy/local/tests
+SUITES := tests/journeys shared/tests/bus tests/faults services/notifications/tests shared/tests/cli tests/proof shared/tests/casework \
+	shared/tests/http services/schooling/tests services/registration/tests shared/tests/contracts services/permits/tests \
+	tests/contracts shared/tests/auth $(wildcard shared/tests/test_*.py) tests/architecture deploy/local/tests
 SERVICES := $(notdir $(wildcard services/*))
 
 .DEFAULT_GOAL := help

@@ -26,7 +26,7 @@ def named(alert: dict[str, object]) -> str:
 def selected(expression: object) -> set[str]:
     """The names of all series that a PromQL expression selects."""
     if isinstance(expression, promql_parser.VectorSelector):
-        return {expression.name}
+        return {str(expression.name)}
     found: set[str] = set()
     for part in ("expr", "lhs", "rhs", "vector_selector", "args", "param"):
         for child in _listed(getattr(expression, part, None)):

@@ -38,7 +38,7 @@ from tests.bench.process import EFFECT, EFFECTS, ParcelPosted
 
 FILLING = FAST_AND_FORGETFUL | {
     "shared_buffers": "512MB",
-    "max_wal_size": "16GB",
+    "max_wal_size": "2GB",
     "checkpoint_timeout": "1h",
     "wal_level": "minimal",
     "max_wal_senders": "0",

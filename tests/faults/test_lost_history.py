@@ -12,6 +12,8 @@ from .conftest import OfficeFactory
 from .lost_property import LOST_PROPERTY, TOPIC
 from .office import Office, Process, eventually
 
+pytestmark = pytest.mark.timeout(240)  # the first one of a run also waits for Kafka to start
+
 SESSION = "amtsbus.consumption.SESSION_TIMEOUT_MS"
 
 

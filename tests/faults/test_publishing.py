@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import pytest
 from amtsbus.ids import new_id
 from amtsbus.postgres import Database
 from amtsbus.testing.fixtures import create_topics
@@ -14,6 +15,8 @@ from amtsbus.testing.proxy import Proxy
 
 from .lost_property import AUCTIONS, NOTICES, SHELVES, AuctionHeldV1, ShelfBuiltV1
 from .office import Office, end_relay_session, eventually
+
+pytestmark = pytest.mark.timeout(240)  # the first one of a run also waits for Kafka to start
 
 
 def first_appearances(sequences: list[int]) -> list[int]:

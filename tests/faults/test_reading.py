@@ -14,6 +14,8 @@ from .conftest import OfficeFactory
 from .lost_property import LOST_PROPERTY, WRITING
 from .office import Office, eventually
 
+pytestmark = pytest.mark.timeout(240)  # the first one of a run also waits for Kafka to start
+
 
 @pytest.fixture
 async def one_partition(open_office: OfficeFactory) -> Office:

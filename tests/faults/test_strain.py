@@ -7,14 +7,19 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
+from amtsbus.ids import new_id
 from amtsbus.testing.servers import EmbeddedPostgres
 
 from .conftest import OfficeFactory
 from .lost_property import COUNTING, LOST_PROPERTY, STATISTICS, WRITING
 from .office import Office, eventually
+
+pytestmark = pytest.mark.timeout(240)  # the first one of a run also waits for Kafka to start
 
 MEGABYTE = 1_048_576
 
@@ -26,20 +31,21 @@ async def test_ten_thousand_events_of_one_case_arrive_in_order_and_hold_up_no_ot
         popular = await office.find("the mayor's hat")
         for start in range(1, 10_000, 500):
             await office.move(popular, *range(start, min(start + 500, 10_000)))
-        [partition] = {record.partition for record in await office.records()}
-        waiting: dict[int, float] = {}
-        while len(waiting) < 2:  # until there was an item on each of the two other partitions
+        for partition in {0, 1, 2} - {partition_of(popular)}:
+            item = next(item for item in iter(new_id, None) if partition_of(item) == partition)
             began = time.monotonic()
-            item = await office.find()
+            await office.find("umbrella", item)
             await eventually(partial(office.written, item))
-            [other] = [record.partition for record in await office.records() if record.key == str(item).encode()]
-            if other != partition:
-                waiting[other] = time.monotonic() - began
+            assert time.monotonic() - began < 10
         await office.settled(seconds=60)
     assert await office.written(popular) == ["the mayor's hat", *(f"moved {nth}" for nth in range(1, 10_000))]
-    assert max(waiting.values()) < 10
     assert await office.parked() == 0
     assert worker.is_alive
+
+
+def partition_of(item_id: UUID) -> int:
+    """The partition of an item's events, of three."""
+    return int(DefaultPartitioner()(str(item_id).encode(), [0, 1, 2], [0, 1, 2]))
 
 
 async def test_a_reader_a_hundred_times_slower_than_its_topic_lags_visibly_and_alone(open_office: OfficeFactory):
@@ -47,7 +53,7 @@ async def test_a_reader_a_hundred_times_slower_than_its_topic_lags_visibly_and_a
     office = await open_office(partitions=1, services=(STATISTICS,))
     slow, quick = await asyncio.gather(office.worker("notices"), office.worker("statistics"))
     async with office.at_work(LOST_PROPERTY):
-        for number in range(200):
+        for number in range(100):
             await office.find(f"heavy 0.03 box {number}")
         await eventually(lambda: nothing_unpublished(office), seconds=5)
         await office.settled(groups=(COUNTING,), seconds=5)
@@ -55,7 +61,7 @@ async def test_a_reader_a_hundred_times_slower_than_its_topic_lags_visibly_and_a
         assert await slow.metric("amtsbus_reader_lag_events", consumer=WRITING) >= 0
         assert await quick.metric("amtsbus_reader_lag_events", consumer=COUNTING) == 0
         await office.settled()
-    assert await office.written() == [f"heavy 0.03 box {number}" for number in range(200)]
+    assert await office.written() == [f"heavy 0.03 box {number}" for number in range(100)]
 
 
 async def test_a_clock_that_jumps_an_hour_forth_and_back_loses_doubles_and_reorders_nothing(office: Office):

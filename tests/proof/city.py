@@ -44,6 +44,8 @@ TREE = Path(__file__).parents[2]
 FOLDERS = "amtsbus-proof-"
 LONGEST_PAUSE_SECONDS = 2.0
 """A process that was killed starts again at the latest after this pause: a campaign has no half minutes to give away."""
+SERVERS_PATIENCE_SECONDS = 240.0
+"""A server that was killed puts its data right first, on a machine where everything else starts again as well."""
 SAMPLE_SECONDS = 2.0
 DISK_BYTES = 2 * 2**30
 MAILS_KEPT = 200_000
@@ -137,11 +139,20 @@ class ProofTown(Town):
     def make_postgres(self) -> EmbeddedPostgres:
         settings = {"shared_buffers": "32MB", "min_wal_size": "32MB", "max_wal_size": "128MB", "max_connections": "150"}
         return EmbeddedPostgres(
-            self.home.postgres, port=self.configuration.postgres, settings=settings, disk=self._disk
+            self.home.postgres,
+            port=self.configuration.postgres,
+            settings=settings,
+            disk=self._disk,
+            patience=SERVERS_PATIENCE_SECONDS,
         )
 
     def make_kafka(self) -> EmbeddedKafka:
-        return EmbeddedKafka(self.home.kafka, port=self.configuration.kafka, more_listeners=self._kafka_listeners)
+        return EmbeddedKafka(
+            self.home.kafka,
+            port=self.configuration.kafka,
+            more_listeners=self._kafka_listeners,
+            patience=SERVERS_PATIENCE_SECONDS,
+        )
 
     def command_of(self, kind: str, name: str) -> list[str]:
         if self._sabotage is not None:
@@ -194,6 +205,8 @@ class ProofCity:
         self.operations: list[str] = []
         """Every command that the operator has given."""
         self.excuses: list[Excuse] = []
+        self.to_refill: set[str] = set()
+        """Topics that were deleted, and that the operator could not yet have filled again."""
         self.happened: list[Happened] = []
         """The faults that are over, in the order of their ends."""
         self.left_out: tuple[str, ...] = () if disk else ("disk-full",)

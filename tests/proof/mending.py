@@ -8,6 +8,7 @@ import asyncpg
 from amtsbus import topics
 
 from tests.proof.city import OperationFailedError, ProofCity
+from tests.proof.faults import persist, refill
 
 Say = Callable[[str], None]
 WHY = "proof campaign: mending what faults have left"
@@ -32,6 +33,8 @@ async def backlog(city: ProofCity) -> str:
 
 async def mend(city: ProofCity, say: Say) -> None:
     """Give the commands that bring back what faults have taken away; each is said before it is given."""
+    for topic in sorted(city.to_refill):
+        await _refill(city, say, topic)
     restored = {excuse.service for excuse in city.excuses if excuse.kind == "restored"}
     for reader, publisher in _pairs(city):
         if reader in restored or publisher in restored:
@@ -46,6 +49,11 @@ async def mend(city: ProofCity, say: Say) -> None:
             await _operate(city, say, "gaps", "ask", name, "--why", WHY, "--wait", WAIT_SECONDS)
         if any(reader["parked"]["keys"] for reader in readers):
             await _operate(city, say, "deadletters", "retry", name, "--all", "--why", WHY, "--wait", WAIT_SECONDS)
+
+
+async def _refill(city: ProofCity, say: Say, topic: str) -> None:
+    say(f"operator: amtsbus refill for {topic}")
+    await persist(lambda: refill(city, topic))
 
 
 async def _status(city: ProofCity, say: Say) -> list[dict[str, Any]]:

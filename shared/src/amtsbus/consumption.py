@@ -273,8 +273,8 @@ class Consumption:
     async def take_up(self, tp: TopicPartition) -> int:
         """Find out where a partition goes on.
 
-        Kafka forgets how far a group has read together with the topic. A reader whose marks tell that it has read the topic
-        before has lost its position then. A position at the beginning is committed as well, so that none at all means that.
+        Kafka forgets how far a group has read together with the topic. Before anything of a partition is handled its beginning is
+        committed; so where no partition has a position, yet the reader has marks of the topic, its positions were lost.
 
         Raises:
             KafkaError: Kafka is away, or the partition is no longer ours.
@@ -283,15 +283,19 @@ class Consumption:
             raise ConsumerStoppedError
         async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
             committed: int | None = await self._consumer.committed(tp)
-            if committed is not None:
-                return committed
-            # Not its position, which is past what was fetched meanwhile.
-            beginning: int = (await self._consumer.beginning_offsets([tp]))[tp]
+        if committed is not None:
+            return committed
         async with self._transaction() as tx:
-            read_before = await inbox.has_marks(tx, self.consumer_name, self.reader.topic)
-        if read_before:
+            has_marks = await inbox.has_marks(tx, self.consumer_name, self.reader.topic)
+        async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+            # After the marks: another member, which handles the first events of a new reader now, has committed before.
+            partitions = [TopicPartition(tp.topic, p) for p in self._consumer.partitions_for_topic(tp.topic) or ()]
+            positions = [await self._consumer.committed(partition) for partition in partitions]
+            # Not this partition's position, which is past what was fetched meanwhile.
+            beginning: int = (await self._consumer.beginning_offsets([tp]))[tp]
+            await self._consumer.commit({tp: beginning})
+        if has_marks and not any(position is not None for position in positions):
             self.note_lost_position(tp, None, beginning)
-        self.effective(tp, beginning)
         return beginning
 
     def note_lost_position(self, tp: TopicPartition, expected: int | None, found: int) -> None:
@@ -736,7 +740,7 @@ class Readers:
 
     async def _keep_running(self, consumption: Consumption) -> None:
         pauses = _pauses()
-        telemetry.READ_STOPPED.labels(consumption.consumer_name).set(0)
+        _tell_zero(consumption.consumer_name)
         while True:
             try:
                 await consumption.run()
@@ -773,6 +777,17 @@ class Readers:
             except Exception as error:
                 log.warning("retry_waits", error=type(error).__name__)
                 await asyncio.sleep(2)
+
+
+def _tell_zero(consumer: str) -> None:
+    """Show every counter before it counts: an alert on its increase does not see one that begins with 1."""
+    telemetry.READ_STOPPED.labels(consumer).set(0)
+    for outcome in ("handled", "repeated", "unknown_type", "parked", "parked_behind"):
+        telemetry.READ_EVENTS.labels(consumer, outcome)
+    for direction in ("back", "ahead"):
+        telemetry.READ_RESETS.labels(consumer, direction)
+    for counter in (telemetry.READ_GAPS, telemetry.READ_REUSED, telemetry.READ_RETRIES):
+        counter.labels(consumer)
 
 
 def _turns(settings: Settings) -> asyncio.Semaphore:

@@ -70,7 +70,8 @@ async def append(
             # In one round trip; topic by topic, so that two writers who wait for each other's heads do it in the same order.
             rows = await connection.fetchmany(_APPEND, sorted(arguments, key=itemgetter(1)))
     except asyncpg.CheckViolationError as error:
-        if error.table_name != "events" or error.constraint_name:  # a missing partition names the table and no constraint
+        # A missing month names the table and no constraint.
+        if error.table_name != "events" or error.constraint_name:
             raise
         raise TransientError("the journal has no month for today: run `amtsbus migrate` for this service") from error
     if len(rows) != len(events):

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Any
 from uuid import UUID
@@ -113,7 +113,7 @@ async def session(url: str, name: str, **server_settings: str) -> "asyncpg.Conne
     )
 
 
-def record_of(row: Row, settings: Settings) -> dict[str, Any]:
+def record_of(row: Row | Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """The Kafka record of a journal row, as arguments of the producer."""
     key = str(row["stream_id"]).encode()
     return {

@@ -100,7 +100,7 @@ async def test_each_event_of_a_batch_is_handled_in_its_own_trace(library, settin
         for loan, parent in zip(loans, parents, strict=True)
     ])  # fmt: skip
     assert [loan for loan, *_ in seen] == loans
-    assert [trace.split("-")[1] for _, trace, _ in seen] == [parent.split("-")[1] for parent in parents]
+    assert [(trace or "").split("-")[1] for _, trace, _ in seen] == [parent.split("-")[1] for parent in parents]
     assert all(first == again and first not in parents for _, first, again in seen)
     assert current_traceparent() is None
 

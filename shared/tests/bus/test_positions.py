@@ -3,10 +3,11 @@
 import asyncio
 import random
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 from aiokafka.errors import KafkaError
-from amtsbus import consumption
+from amtsbus import consumption, telemetry
 from amtsbus.consumption import Consumption
 from amtsbus.ids import new_id
 from amtsbus.kafka import Record
@@ -43,10 +44,9 @@ async def test_a_reader_that_comes_a_year_later_reads_its_topic_from_the_beginni
 
         await eventually(all_arrived)
         assert await database.pool.fetchval("SELECT count(*) FROM effects") == len(loans)
-    assert (
-        REGISTRY.get_sample_value("amtsbus_reader_resets_total", {"consumer": "statistics.loans", "direction": "back"})
-        is None
-    )
+    for direction in ("back", "ahead"):
+        labels = {"consumer": "statistics.loans", "direction": direction}
+        assert REGISTRY.get_sample_value("amtsbus_reader_resets_total", labels) == 0
 
 
 async def test_a_commit_that_failed_is_made_up_for_without_a_new_event(library, monkeypatch):
@@ -111,7 +111,7 @@ async def test_members_that_come_and_go_make_each_effect_once_and_in_order(libra
                 reading = Consumption(service.readers[0], settings_of(service, library.reminders), library.reminders)
                 task = asyncio.create_task(reading.run())
                 stack.push_async_callback(_ended, task)
-                await eventually(lambda reading=reading: _is_joined(reading))
+                await eventually(partial(_is_joined, reading))
                 await asyncio.sleep(chance.uniform(0, 0.5))
     await lending
     await library.bus.settled(seconds=60)
@@ -127,12 +127,15 @@ async def test_batches_wait_for_their_turn_so_that_a_connection_stays_free(libra
     settings = settings_of(service, library.reminders, database_pool_size=pool_size)
     reading = Consumption(service.readers[0], settings, library.reminders)
     original = service.readers[0].handlers["lending.book-lent.v1"].handler
-    at_work, most = 0, 0
+    at_work, most, full = 0, 0, asyncio.Event()
 
     async def counted(event, tx):
         nonlocal at_work, most
         at_work += 1
         most = max(most, at_work)
+        if at_work == at_once:
+            full.set()
+        await full.wait()
         await original(event, tx)
         at_work -= 1
 
@@ -149,7 +152,7 @@ def _first_of(loan):
 
 
 def _labels_of_lag():
-    return list(consumption.telemetry.READ_LAG._metrics)
+    return list(telemetry.READ_LAG._metrics)
 
 
 async def _is_joined(reading):

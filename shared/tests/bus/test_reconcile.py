@@ -69,8 +69,8 @@ async def test_a_case_that_begins_at_the_moment_of_noting_leaves_no_gap(library,
 
 
 async def _effects(library, loan, expected) -> bool:
-    found: list[str] = await library.effects(loan)
-    return set(found) == expected
+    found: set[str] = set(await library.effects(loan))
+    return bool(found == expected)
 
 
 async def test_a_case_of_which_the_reader_has_begun_to_handle_the_first_event_is_left_alone(library, settings_of):

@@ -11,6 +11,7 @@ from amtsbus import logs
 from amtsbus.settings import Environment, Settings
 from amtsbus.telemetry import trace
 from amtsbus.worker import Worker
+from starlette.requests import Request
 
 from .lending import LENDING, reminders_service
 
@@ -34,9 +35,9 @@ async def test_a_worker_whose_database_is_away_stays_ready_and_tells_of_it(servi
     database = await service_database(service)
     worker = Worker(service, settings_of(service, database), database)
     await database.stop()
-    response = await worker._ready(None)
+    response = await worker._ready(Request({"type": "http"}))
     assert response.status_code == 200
-    assert json.loads(response.body) == {
+    assert json.loads(bytes(response.body)) == {
         "ready": True,
         "database": False,
         "stopped_readers": [],

