@@ -17,6 +17,9 @@ from amtsbus.events import Published
 
 Row = asyncpg.Record
 
+NO_ANSWER = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises where the database is away; the last one is of a connection that broke at a bad moment."""
+
 STATEMENT_SECONDS = 30.0
 """How long a single statement may take, unless the whole transaction has a deadline."""
 
@@ -133,8 +136,12 @@ class Database:
         async with asyncio.timeout(deadline_seconds), self.pool.acquire(timeout=timeout_seconds) as connection:
             tx = Tx(connection, self.clock, limit=STATEMENT_SECONDS if deadline_seconds is None else None)
             transaction = connection.transaction()
-            async with asyncio.timeout(STATEMENT_SECONDS):
-                await transaction.start()
+            try:
+                async with asyncio.timeout(STATEMENT_SECONDS):
+                    await transaction.start()
+            except BaseException:
+                connection.terminate()  # one on which no transaction can begin is of no use to whoever has it next
+                raise
             try:
                 yield tx
             except BaseException:
@@ -151,7 +158,7 @@ class Database:
         try:
             async with asyncio.timeout(seconds):
                 await self.pool.fetchval("SELECT 1")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, RuntimeError):
+        except (*NO_ANSWER, RuntimeError):
             return False
         return True
 

@@ -437,7 +437,7 @@ class WakeUp:
                     self._rung.clear()
                     await connection.execute(f"NOTIFY {CHANNEL}")
                     await asyncio.sleep(0.002)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
                 await asyncio.sleep(1)
             finally:
                 if connection is not None:

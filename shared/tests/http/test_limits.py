@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 from amtsbus.auth import Role
@@ -146,8 +147,6 @@ async def test_a_form_with_a_mistake_needs_no_connection(client: ApiClient, data
 
 
 async def test_a_database_that_breaks_in_the_middle_is_a_503_and_comes_back(api_of, database: Database, owner_url):
-    import asyncpg
-
     async with api_of(database) as client:
         growing = asyncio.create_task(
             client.get(f"/v1/trees/{uuid4()}/growth", params={"seconds": 30}, headers=client.as_(Role.OPERATOR))
@@ -164,6 +163,27 @@ async def test_a_database_that_breaks_in_the_middle_is_a_503_and_comes_back(api_
         answer = await growing
         assert (answer.status_code, kind(answer)) == (503, "unavailable")
         assert (await client.get("/v1/trees")).status_code == 200
+
+
+async def test_a_connection_that_broke_at_a_bad_moment_is_a_503_and_is_not_used_again(
+    client: ApiClient, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    begin = asyncpg.transaction.Transaction.start
+    broken: list[Any] = []
+
+    async def break_once(transaction: Any) -> None:
+        if not broken:
+            # As the campaign has seen it when PostgreSQL was killed: the driver no longer knows where it is.
+            broken.append(transaction._connection)
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+        await begin(transaction)
+
+    monkeypatch.setattr(asyncpg.transaction.Transaction, "start", break_once)
+    answer = await client.post("/v1/trees", json=OAK, headers=client.as_(Role.CITIZEN))
+    assert (answer.status_code, kind(answer)) == (503, "unavailable")
+    assert broken[0].is_closed()
+    answer = await client.post("/v1/trees", json=OAK, headers=client.as_(Role.CITIZEN))
+    assert answer.status_code == 201
 
 
 async def test_a_database_that_is_not_there_is_a_503_and_unready(api_of, clock: FixedClock, database: Database):

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.proof.city import Excuse
-from tests.proof.witness.check import Event, Parked, Seen, Evidence, judge
+from tests.proof.witness.check import Event, Evidence, Parked, Seen, judge
 
 TOPIC = "permits.application.events"
 REUSED = (

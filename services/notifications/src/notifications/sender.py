@@ -60,7 +60,13 @@ MAIL_SERVER_AWAY = Gauge("notifications_mail_server_away", "1 while the mail ser
 
 T = TypeVar("T")
 
-_DATABASE_AWAY = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, ConflictError)
+_DATABASE_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresError,
+    ConflictError,
+)
 
 
 async def send_emails(running: Running) -> None:

@@ -134,6 +134,7 @@ DATABASE_AWAY: tuple[type[BaseException], ...] = (
     asyncpg.DiskFullError,
     asyncpg.OutOfMemoryError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg says of a connection that broke at a bad moment
     ConnectionError,
     TimeoutError,
     OSError,

@@ -57,6 +57,8 @@ class UnitOfWork:
             await self._transaction.start()
         except DATABASE_AWAY as error:
             self._transaction = None
+            if self._connection is not None:
+                self._connection.terminate()  # one on which no transaction can begin is of no use to whoever has it next
             raise ProblemError(
                 503,
                 "unavailable",
