@@ -4,11 +4,11 @@ IN_TREE := $(PYTHON) deploy/local/bootstrap.py
 # The longest first, since three run at a time.
 SUITES := tests/journeys shared/tests/bus tests/faults services/notifications/tests shared/tests/cli tests/proof shared/tests/casework \
 	shared/tests/http services/schooling/tests services/registration/tests shared/tests/contracts services/permits/tests \
-	tests/contracts shared/tests/auth $(wildcard shared/tests/test_*.py) tests/architecture deploy/local/tests
+	tests/contracts tests/subscribers shared/tests/auth $(wildcard shared/tests/test_*.py) tests/architecture deploy/local/tests
 SERVICES := $(notdir $(wildcard services/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help town test lint format types imports contracts suites alone proof bench clean
+.PHONY: help town test lint format types imports contracts suites alone proof proof-scenarios bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ alone-in/%:
 proof: ## Everything breaks under load and no promise may: make proof FAULTS=40 SEED=7 MINUTES=8
 	@$(IN_TREE) python -m tests.proof --faults $(or $(FAULTS),40) $(if $(SEED),--seed $(SEED)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(KEEP),--keep $(KEEP))
+
+proof-scenarios: ## What is proven in minutes only: the ten-minute outage, and that the campaign sees three sabotages
+	@$(IN_TREE) python -m amtsbus.testing.servers pytest -m proof tests $(PYTEST_ARGUMENTS)
 
 bench: ## How near to the limit of this machine the chassis runs (ARGS=--quick, ARGS=--write, ARGS="--only relay")
 	@$(IN_TREE) python -m tests.bench $(ARGS)

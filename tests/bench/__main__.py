@@ -13,11 +13,12 @@ the exit status is 0 when it ran, whether or not a goal is met, and 2 when it co
 import argparse
 import importlib
 import json
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from tests.bench import page
 from tests.bench.measurement import Measurement, Servers, note
 
 PARTS = ("relay", "reader", "intake", "latency", "backlog", "growth", "memory")
-LIMIT_SECONDS = 420
+LIMIT_SECONDS = 600
 """A part that takes longer hangs."""
 PAGE = Path("docs/benchmarks.md")
 EXPLAINED = Path(__file__).parent / "explained.md"
@@ -48,6 +49,9 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write {PAGE}")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
+    if arguments.write and (arguments.quick or set(arguments.only) != set(PARTS)):
+        parser.error(f"{PAGE} is written from a run of everything")
     if arguments.inside:
         told = json.loads(arguments.inside)
         _measure(
@@ -67,10 +71,10 @@ def main() -> int:
     if arguments.write:
         PAGE.write_text(page.markdown(found, minutes, EXPLAINED.read_text(encoding="utf-8")), encoding="utf-8")
         note(f"written: {PAGE}")
-    for measurement in found:
-        print(measurement.as_json())  # noqa: T201 - for programs
     if failed:
         note(f"error: could not be measured: {', '.join(failed)}")
+    for measurement in found:
+        print(measurement.as_json(), flush=True)  # noqa: T201 - for programs
     return 2 if failed else 0
 
 
@@ -101,7 +105,7 @@ def _measure_all(parts: list[str], *, quick: bool) -> tuple[list[Measurement], l
             try:
                 status = process.wait(LIMIT_SECONDS)
             except BaseException as error:
-                end_process(psutil.Process(process.pid))
+                _end_with_family(psutil.Process(process.pid))
                 if not isinstance(error, subprocess.TimeoutExpired):
                     raise
                 status = None
@@ -113,6 +117,15 @@ def _measure_all(parts: list[str], *, quick: bool) -> tuple[list[Measurement], l
                 failed.append(part)
             note(f"{part}: {time.monotonic() - started:.0f} s")
     return found, failed
+
+
+def _end_with_family(process: psutil.Process) -> None:
+    """End a part, and whatever it has started and could not stop any more."""
+    family = process.children(recursive=True)
+    end_process(process)
+    for one in family:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
 
 
 if __name__ == "__main__":

@@ -188,10 +188,11 @@ async def raw(task: Task) -> Outcome:
 
     async def handle(records: list["ConsumerRecord[bytes, bytes]"]) -> None:
         async with pool.acquire() as connection, connection.transaction():
+            effect = await connection.prepare(EFFECT)
             for record in records:
                 event = json.loads(record.value)
                 watch.count()
-                await connection.execute(EFFECT, UUID(event["parcel_id"]), event["label"])
+                await effect.fetch(UUID(event["parcel_id"]), event["label"])
 
     async def read() -> None:
         while True:

@@ -38,8 +38,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from .lost_property import TOPIC, WRITING, ItemFoundV1, ItemMovedV1
 
 ROOT = Path(__file__).parents[2]
-QUICK: dict[str, object] = {"amtsbus.consumption.SESSION_TIMEOUT_MS": 3000}
-"""Scaled down in all processes: a killed worker's partitions are free after three seconds instead of ten."""
+QUICK: dict[str, object] = {
+    "amtsbus.consumption.SESSION_TIMEOUT_MS": 2_000,
+    "amtsbus.consumption.METADATA_MAX_AGE_MS": 1_000,
+}
+"""Scaled down in all processes: a killed worker's partitions are free after two seconds instead of ten, and so on."""
 
 
 async def eventually(condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:

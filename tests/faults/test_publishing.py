@@ -85,7 +85,7 @@ async def test_a_partition_without_an_answer_for_longer_than_the_deadline_needs_
 
     kafka_line.freeze()
     await office.move(item, 1, 2, 3)
-    await eventually(lambda: len(worker.logged("relay_restarts")) >= 2, seconds=15)
+    await eventually(lambda: worker.logged("relay_restarts"))
     await office.move(item, 4)
     assert await office.unpublished() == 4
     kafka_line.heal()
@@ -95,7 +95,7 @@ async def test_a_partition_without_an_answer_for_longer_than_the_deadline_needs_
     await eventually(lambda: nothing_unpublished(office))
     assert worker.is_alive
     assert first_appearances(await office.sequences(item)) == [1, 2, 3, 4, 5, 6]
-    assert await worker.metric("amtsbus_relay_failures_total", reason="TimeoutError") >= 1
+    assert await worker.metric("amtsbus_relay_failures_total") >= 1
 
 
 async def test_what_kafka_refuses_holds_up_its_own_key_and_raises_the_alarm(office: Office):

@@ -125,7 +125,7 @@ async def test_a_member_that_was_thought_dead_with_an_open_transaction_makes_no_
         await eventually(lambda: waits_for_a_lock(office))  # the heir has the same event, and waits for its outcome
         await office.settled()
         assert await office.written(heavy) == ["heavy 6 cupboard"]
-        assert await heir.metric("amtsbus_reader_events_total", outcome="repeated") == 1
+        assert await heir.metric("amtsbus_reader_events_total", outcome="repeated") >= 1
 
         kafka_lines[0].heal()
         heir.terminate()
@@ -150,7 +150,7 @@ async def test_a_worker_killed_between_its_database_and_its_offset_makes_no_seco
         successor = await office.worker("notices")
         await office.settled()
     assert await office.written(item) == ["umbrella"]
-    assert await successor.metric("amtsbus_reader_events_total", outcome="repeated") == 1
+    assert await successor.metric("amtsbus_reader_events_total", outcome="repeated") >= 1
 
 
 async def test_a_worker_killed_before_its_database_has_the_effect_makes_it_when_it_is_back(one_partition: Office):

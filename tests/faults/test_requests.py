@@ -6,6 +6,7 @@ That the same POST at once from several sides is one effect is proven without fa
 import asyncio
 import time
 from collections import Counter
+from statistics import median
 
 import httpx
 import pytest
@@ -15,8 +16,6 @@ from .lost_property import NOTICES
 from .office import Office, eventually
 
 pytestmark = pytest.mark.timeout(240)  # the first one of a run also waits for Kafka to start
-
-TOO_LATE_SECONDS = 5.0
 
 
 @pytest.mark.parametrize(
@@ -31,13 +30,14 @@ async def test_while_kafka_is_away_every_post_is_accepted_and_later_published_in
     api, worker = await asyncio.gather(office.api(), office.worker("lostproperty", constants=deadline))
     async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
         items = [(await office.post(client, json={"what": "umbrella"})).json()["item_id"] for _ in range(20)]
+        before = await _load(office, client, items, 1, requests_per_second)
         await eventually(lambda: nothing_unpublished(office))
         assert node.process is not None
         node.process.kill()
         try:
             answers = await _load(office, client, items, outage_seconds, requests_per_second)
             assert Counter(status for status, _ in answers) == {201: len(answers)}
-            assert max(seconds for _, seconds in answers) < TOO_LATE_SECONDS
+            assert _median_seconds(answers) < 3 * _median_seconds(before) + 0.1, "nobody waits for Kafka"
             assert await office.unpublished() == len(answers)
             assert await worker.metric("amtsbus_relay_failures_total") > 0
             assert await worker.metric("amtsbus_relay_backlog_events") > 0
@@ -45,14 +45,18 @@ async def test_while_kafka_is_away_every_post_is_accepted_and_later_published_in
             await asyncio.to_thread(node.process.wait)
             await asyncio.to_thread(node.start)
         more = await _load(office, client, items, 1, requests_per_second)
-        assert {status for status, _ in more} == {201}
+        assert {status for status, _ in before + more} == {201}
     await eventually(lambda: nothing_unpublished(office), seconds=60)
     async with office.at_work(NOTICES):
         await office.settled(seconds=60)
     notices = [await office.written(item) for item in items]
     for written in notices:
         assert written == ["umbrella", *(f"moved {nth}" for nth in range(1, len(written)))]
-    assert sum(map(len, notices)) == len(items) + len(answers) + len(more)
+    assert sum(map(len, notices)) == len(items) + len(before) + len(answers) + len(more)
+
+
+def _median_seconds(answers: list[tuple[int, float]]) -> float:
+    return median(seconds for _, seconds in answers)
 
 
 async def _load(

@@ -206,6 +206,7 @@ class ProofCity:
         """Every command that the operator has given."""
         self.excuses: list[Excuse] = []
         self.to_refill: set[str] = set()
+        self.refilled: set[str] = set()
         """Topics that were deleted, and that the operator could not yet have filled again."""
         self.happened: list[Happened] = []
         """The faults that are over, in the order of their ends."""

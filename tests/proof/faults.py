@@ -297,10 +297,17 @@ class TopicDeleted(Fault):
 
     async def end(self, city: ProofCity) -> None:
         # It takes half a minute, and meanwhile Kafka may be hurt again: then it is done in the end, when all is quiet.
-        try:
-            await persist(lambda: refill(city, self.target), seconds=REFILL_SECONDS)
-        except OperationFailedError:
-            self.note = "it could not be filled again yet"
+        # Nobody restores the database meanwhile, or the list of what is to be published again would go with it.
+        async with city.holding(database_of(self.target.partition(".")[0])):
+            try:
+                await persist(lambda: refill(city, self.target), seconds=REFILL_SECONDS)
+            except OperationFailedError:
+                self.note = "it could not be filled again yet"
+
+
+def database_of(service: str) -> str:
+    """What holds whoever replaces the database of `service`, or relies on its not being replaced."""
+    return f"database:{service}"
 
 
 async def refill(city: ProofCity, topic: str) -> None:
@@ -312,6 +319,7 @@ async def refill(city: ProofCity, topic: str) -> None:
     why = f"proof campaign: {topic} was deleted"
     await city.operate("refill", topic.partition(".")[0], "--topic", topic, "--why", why)
     city.to_refill.discard(topic)
+    city.refilled.add(topic)
 
 
 class Restored(Fault):
@@ -323,10 +331,10 @@ class Restored(Fault):
     @classmethod
     def draft(cls, rng: Random, targets: Targets) -> Draft:
         service = rng.choice(targets.services)
-        return _draft(service, {"seconds": _seconds(rng, 8, 25)}, holds=frozenset((f"database:{service}", "restore")))
+        return _draft(service, {"seconds": _seconds(rng, 8, 25)}, holds=frozenset((database_of(service), "restore")))
 
     def holds(self, city: ProofCity) -> tuple[str, ...]:
-        return (f"database:{self.target}",)
+        return (database_of(self.target),)
 
     @contextlib.asynccontextmanager
     async def _at_rest(self, city: ProofCity) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
@@ -366,6 +374,8 @@ class Restored(Fault):
             await connection.execute(f'DROP DATABASE "{service}" WITH (FORCE)')
             await connection.execute(f'ALTER DATABASE "{service}_before" RENAME TO "{service}"')
             city.excuses.append(Excuse("restored", service=service, since=self._since, until=until))
+        # What was put back since is forgotten with the rest, so whoever sets a journal back refills again.
+        city.to_refill |= {topic for topic in city.refilled if topic.startswith(f"{service}.")}
 
 
 class Members(Fault):

@@ -70,6 +70,8 @@ SESSION_TIMEOUT_MS = 10_000
 """Kafka gives the partitions of a member that was silent for so long to the others."""
 NEVER_MS = 24 * 3600 * 1000
 """aiokafka would leave the group when nobody fetches for long; ours fetches nothing while every partition waits."""
+METADATA_MAX_AGE_MS = 10_000
+"""So soon a topic that was lost and made anew is found; until then nothing is read."""
 GRACE_SECONDS = 20.0
 """A batch at work has so long to end when its partition is taken away or the worker stops; then it is rolled back."""
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -186,7 +188,7 @@ class Consumption:
             allow_auto_create_topics=False,
             logger=None,
             client_id=f"{self.settings.service}-worker",
-            metadata_max_age_ms=10_000,  # so soon a topic that was lost and made anew is found; until then nothing is read
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
         )
         subscriber = broker.subscriber(
             self.settings.topic_prefix + self.reader.topic,

@@ -147,7 +147,8 @@ async def create_missing(
 def _keep_partitions(topic: Topic, name: str, present: int) -> None:
     if present != topic.partitions:
         raise TopicListError(
-            f"{name} has {present} partitions and the list says {topic.partitions}. The number cannot be changed: keys "
+            f"{name} has {present} partitions and the list says {topic.partitions}. A topic that exists keeps its number: keys "
             "would move to other partitions and the order of a case would be lost. Put the list back to "
-            f"{present}, or create a new topic and replay the journal into it."
+            f"{present}; or delete the topic and run `amtsbus refill {topic.owner} --topic {topic.name} --why …`, which "
+            "creates it with the new number and fills it from the journal, in order (readers ignore what they have handled)."
         )

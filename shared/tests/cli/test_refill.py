@@ -53,16 +53,16 @@ async def lose(node):
     await asyncio.to_thread(node.start)
 
 
-async def records(kafka, topic):
+async def records(kafka, topic, partitions=3):
     """Everything on a topic: (key, sequence), in order per partition."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, number) for number in range(3)]
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
+        parts = [TopicPartition(topic, number) for number in range(partitions)]
+        consumer.assign(parts)
+        ends = await consumer.end_offsets(parts)
         found = []
-        while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+        while any([await consumer.position(tp) < ends[tp] for tp in parts]):
             for batch in (await consumer.getmany(timeout_ms=500)).values():
                 found += [(one.key.decode(), int(dict(one.headers)["ce_sequence"])) for one in batch]
         return found
@@ -198,3 +198,31 @@ async def test_one_topic_that_was_deleted_is_filled_again(running, amtsbus, kafk
     await running.bus.settled(seconds=60)
     assert await running.effects(loan) == ["Faust", "returned"]
     assert first_appearances(await records(kafka, topic_prefix + TOPIC)) == {str(loan): [1, 2]}
+
+
+async def test_a_topic_gets_more_partitions_by_being_filled_again(
+    running, amtsbus, kafka, listed, topic_prefix, tmp_path
+):
+    """The one way to another number that keeps the order of a case: delete, and fill again."""
+    loans = [await running.lend(f"book {number}") for number in range(10)]
+    for loan in loans:
+        await running.give_back(loan)
+    await running.bus.settled()
+    (tmp_path / "topics.yaml").write_text(TOPICS.replace("partitions: 3", "partitions: 5", 1))
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic_prefix + TOPIC])
+        outcome = await amtsbus("refill", "lending", "--topic", TOPIC, "--why", "more partitions", "--wait", "60")
+        assert outcome.exit_code == 0, outcome.err
+        [described] = await admin.describe_topics([topic_prefix + TOPIC])
+        assert len(described["partitions"]) == 5
+    finally:
+        await admin.close()
+    new = await running.lend("new")
+    await running.bus.settled(seconds=60)
+    assert await running.effects(new) == ["new"]
+    for number, loan in enumerate(loans):
+        assert await running.effects(loan) == [f"book {number}", "returned"]
+    found = first_appearances(await records(kafka, topic_prefix + TOPIC, partitions=5))
+    assert found == {str(loan): [1, 2] for loan in loans} | {str(new): [1]}

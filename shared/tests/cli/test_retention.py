@@ -14,6 +14,7 @@ from amtsbus.relay import record_of
 from amtsbus.testing.fixtures import Bus, create_topics
 from amtsbus.worker import Worker
 
+from ..bus.conftest import eventually
 from ..bus.past import Past
 from .conftest import LENDING, reminders_service
 
@@ -141,6 +142,38 @@ async def test_a_subscriber_gets_archived_months_on_a_topic_of_its_own(past, amt
         (str(faust), b"1"),
         (str(faust), b"2"),
     ]
+
+
+async def test_a_gap_closes_with_what_lies_in_the_archive(past, library, amtsbus, folder, listed):
+    """A reader never got the first event of a loan; by now it lies in the archive."""
+    await library.start()
+    loan = new_id()
+    await past.append(IN_JANUARY, loan, "Faust")
+    await past.append(IN_JANUARY, loan, published=False)
+
+    async def misses_one():
+        return await library.effects(loan) == ["returned"]
+
+    await eventually(misses_one)
+    await amtsbus("retention", "archive", "lending", "--older-than", "P10Y", "--archive", str(folder), *WHY)
+    [file] = folder.iterdir()
+    outcome = await amtsbus("journal", "replay", "lending", "--from-archive", str(file), "--json", *WHY)
+    assert outcome.exit_code == 0, outcome.err
+    assert outcome.json["replayed"] == 2
+    await library.bus.settled()
+    assert await library.effects(loan) == ["returned", "Faust"]
+    async with library.reminders.transaction() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM amtsbus.gaps") == 0
+
+
+async def test_what_is_compacted_is_never_published_from_the_archive_again(past, amtsbus, folder, listed, tmp_path):
+    (tmp_path / "topics.yaml").write_text(TOPICS.replace("cleanup: delete", "cleanup: compact"))
+    await past.append(IN_JANUARY, new_id(), "Faust")
+    await amtsbus("retention", "archive", "lending", "--older-than", "P10Y", "--archive", str(folder), *WHY)
+    [archived] = folder.iterdir()
+    arguments = ("journal", "replay", "lending", "--from-archive", str(archived), "--dry-run", "--json")
+    assert (await amtsbus(*arguments)).json["matching"] == 0
+    assert (await amtsbus(*arguments, "--to-topic", "statistics.loans")).json["matching"] == 1
 
 
 # -- a reader that is added a year later --------------------------------------------------------------------------------

@@ -42,6 +42,21 @@ async def test_create_makes_what_is_missing_once(listed, amtsbus, kafka, topic_p
         await admin.close()
 
 
+async def test_another_number_of_partitions_is_refused_and_the_way_to_it_is_told(
+    listed, amtsbus, kafka, topic_prefix, monkeypatch
+):
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka)
+    monkeypatch.setenv("AMTSBUS_TOPIC_PREFIX", topic_prefix)
+    created = await amtsbus("topics", "create", "--json")
+    assert created.json == {"created": [f"{topic_prefix}lending.loan.events"], "topics": 1}
+    listed.write_text(TOPICS.replace("partitions: 2", "partitions: 3"))
+    outcome = await amtsbus("topics", "create")
+    assert outcome.exit_code == 1
+    assert f"{topic_prefix}lending.loan.events has 2 partitions and the list says 3" in outcome.err
+    assert "Put the list back to 2; or delete the topic and run `amtsbus refill lending --topic" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
 async def test_kafka_being_away_is_one_line(listed, amtsbus, monkeypatch):
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     outcome = await amtsbus("topics", "create")

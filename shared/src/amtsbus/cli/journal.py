@@ -122,10 +122,6 @@ def replay(
         raise typer.BadParameter("--since must be before --until")
     if create_topic and not to_topic:
         raise typer.BadParameter("--create-topic is for --to-topic TOPIC")
-    if from_archive and not to_topic:
-        raise typer.BadParameter(
-            "--from-archive needs --to-topic TOPIC; for a lost topic see: amtsbus refill --archive"
-        )
     selection = Selection(
         topic=topic,
         stream_id=stream_id,
@@ -217,29 +213,41 @@ class Outcome:
 
 
 async def _count(order: Order) -> int:
-    async with opened(order.service) as (service, settings, database):
+    async with opened(order.service) as (service, _, database):
         _refuse_foreign(order, service)
-        return await _matching(order, settings, database)
+        return await _matching(order, service, database)
 
 
-async def _matching(order: Order, settings: "Settings", database: "Database") -> int:
+async def _matching(order: Order, service: "Service", database: "Database") -> int:
     from amtsbus import replay as journal
     from amtsbus import retention
 
     if order.files:
         for file in order.files:
             said = await asyncio.to_thread(retention.verify, file)
-            if said.service != settings.service:
-                raise CommandFailedError(f"{file} is of the journal of {said.service}, not of {settings.service}")
-        return sum(1 for _ in _archived(order))
+            if said.service != service.name:
+                raise CommandFailedError(f"{file} is of the journal of {said.service}, not of {service.name}")
+        return sum(1 for _ in _archived(order, service))
     async with database.transaction() as tx:
         return await journal.count(tx, order.selection, published_only=order.to_topic is None)
 
 
-def _archived(order: Order) -> "Iterator[Event]":
+def _archived(order: Order, service: "Service") -> "Iterator[Event]":
     from amtsbus import retention
 
-    return retention.events(order.files, lambda event: retention.matches(event, order.selection))
+    left_out: list[str] = []
+    if order.to_topic is None:
+        compacted = _compacted(service)
+        if compacted is None:
+            raise CommandFailedError(
+                "the list of topics is needed to know which are compacted: set AMTSBUS_TOPICS_FILE"
+            )
+        # What is published last is what stays there, and that must not be an event of years ago. Nobody has a gap there.
+        left_out = compacted
+    return retention.events(
+        order.files,
+        lambda event: event["topic"] not in left_out and retention.matches(event, order.selection),
+    )
 
 
 def _refuse_foreign(order: Order, service: "Service") -> None:
@@ -266,7 +274,7 @@ async def _replay(order: Order, by: str, why: str) -> Outcome:
         if not order.files:
             async with database.transaction() as tx:
                 order = replace(order, selection=await journal.bounded(tx, order.selection))
-        outcome = Outcome(await _matching(order, settings, database), order.selection.after_position)
+        outcome = Outcome(await _matching(order, service, database), order.selection.after_position)
         if not outcome.matching:
             return outcome
         about = f"{outcome.matching} events: {' '.join(order.options) or 'the whole journal'}"
@@ -301,7 +309,7 @@ def _published(
     from amtsbus import retention
 
     if order.files:
-        pages = retention.pages(_archived(order))
+        pages = retention.pages(_archived(order, service))
         return journal.publish(pages, settings, to_topic=order.to_topic, rate_per_second=order.rate)
     if order.to_topic is not None:
         pages_of_rows = journal.pages(database, order.selection)

@@ -17,7 +17,10 @@ TopicsFile = Annotated[
 
 @app.command("list")
 def show_topics(file: TopicsFile = None, as_json: AsJson = False) -> None:
-    """Show every topic with its owner, readers and legal basis."""
+    """Show every topic with its owner, readers and legal basis.
+
+    Example: amtsbus topics list --json
+    """
     from amtsbus.contracts.places import topics_file
     from amtsbus.topics import load
 
@@ -47,8 +50,15 @@ def create(
     replication_factor: Annotated[
         int, typer.Option(min=1, max=9, help="Copies of each partition; 3 for a cluster that may lose a broker.")
     ] = 1,
+    as_json: AsJson = False,
 ) -> None:
-    """Create the topics that Kafka does not have yet (KAFKA_BOOTSTRAP_SERVERS); existing ones stay as they are."""
+    """Create the topics that Kafka does not have yet (KAFKA_BOOTSTRAP_SERVERS); existing ones stay as they are.
+
+    One whose number of partitions differs from the list is refused. After a topic was lost use `amtsbus refill`, which creates
+    it when what belongs into it stands ready.
+
+    Example: amtsbus topics create --replication-factor 3
+    """
     import asyncio
 
     from amtsbus.contracts.places import topics_file
@@ -67,6 +77,9 @@ def create(
             **connection(settings),
         )
     )
+    if as_json:
+        print_json({"created": created, "topics": len(topics)})
+        return
     for name in created:
         typer.echo(f"created {name}")
     if not created:
