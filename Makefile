@@ -8,7 +8,7 @@ SUITES := tests/journeys shared/tests/bus tests/faults services/notifications/te
 SERVICES := $(notdir $(wildcard services/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help town test lint format types imports contracts suites alone proof proof-scenarios bench clean
+.PHONY: help town test lint format types imports contracts suites alone proof scenarios bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -64,7 +64,7 @@ proof: ## Everything breaks under load and no promise may: make proof FAULTS=40 
 	@$(IN_TREE) python -m tests.proof --faults $(or $(FAULTS),40) $(if $(SEED),--seed $(SEED)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(KEEP),--keep $(KEEP))
 
-proof-scenarios: ## What is proven in minutes only: the ten-minute outage, and that the campaign sees three sabotages
+scenarios: ## What is proven in minutes only: the ten-minute outage, and that the campaign sees three sabotages
 	@$(IN_TREE) python -m amtsbus.testing.servers pytest -m proof tests $(PYTEST_ARGUMENTS)
 
 bench: ## How near to the limit of this machine the chassis runs (ARGS=--quick, ARGS=--write, ARGS="--only relay")

@@ -12,6 +12,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import sqlite3
 import sys
 from typing import Any
@@ -110,13 +111,14 @@ class Statistics:
 async def subscribe(statistics: Statistics, *topics: str) -> None:
     """Read for ever; the offset is committed after the effect, never before."""
     consumer = AIOKafkaConsumer(
-        *topics,
         bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"],
         group_id=os.environ.get("GROUP_PREFIX", "") + GROUP,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         metadata_max_age_ms=10_000,  # so soon a topic is found that was created, or lost and created anew
     )
+    # By pattern: a consumer of a list of topics waits until all of them exist.
+    consumer.subscribe(pattern=f"^({'|'.join(map(re.escape, topics))})$")
     await consumer.start()
     told: set[tuple[str, int, int]] = set()
     try:

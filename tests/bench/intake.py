@@ -237,7 +237,7 @@ class Server:
             )
             try:
                 async with httpx.AsyncClient() as client:
-                    await until(lambda: self._answers(client), seconds=30)
+                    await until(lambda: self._answers(client), seconds=60)
                 yield self
             finally:
                 self.process.terminate()

@@ -173,7 +173,7 @@ INSERT INTO amtsbus.unpublished SELECT * FROM appended
 
 async def measure(servers: Servers, *, quick: bool) -> list[Measurement]:
     """Rows per second from the journal to Kafka, marked."""
-    rows, rounds = (5_000, 1) if quick else (50_000, 7)
+    rows, rounds = (5_000, 1) if quick else (50_000, 5)
     logs.configure(settings_of("posting", "", servers, ""), "bench")
     cpu: dict[str, list[float]] = {"raw": [], "ours": [], "each": []}
     async with databases(servers, "raw", "ours") as (raw_url, ours_url):

@@ -8,6 +8,7 @@ The nursery reads requests from its standard input, one JSON object per line, an
 ends with its input.
 """
 
+import ctypes
 import importlib
 import json
 import os
@@ -17,6 +18,7 @@ from typing import Any
 
 from amtsbus.cli import main
 
+PR_SET_PDEATHSIG = 1
 IMPORTED = ("amtsbus.cli.processes", "amtsbus.http", "amtsbus.logs", "amtsbus.worker", "tests.faults.lost_property")
 
 
@@ -36,6 +38,8 @@ def scale_down(constants: dict[str, object]) -> None:
 def become(request: dict[str, Any]) -> None:
     """Be the process that was asked for: in a session of its own, with its own environment and its own log."""
     os.setsid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # it outlives no test run, however that ends
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)

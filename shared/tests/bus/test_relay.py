@@ -12,6 +12,7 @@ from amtsbus.ids import new_id
 from amtsbus.relay import LOCK, Relay
 from amtsbus.testing.fixtures import create_topics
 from amtsbus.testing.servers import EmbeddedKafka
+from prometheus_client import REGISTRY
 
 from .conftest import TOPIC, Library, eventually
 from .lending import LENDING, BookLentV1
@@ -189,10 +190,21 @@ async def test_what_was_published_but_not_marked_is_published_again_and_has_one_
     assert await library.effects(loan) == ["Faust"]
 
 
+def _given_up():
+    """How often a producer was given up because Kafka did not confirm in time."""
+    return REGISTRY.get_sample_value("amtsbus_relay_failures_total", {"reason": "TimeoutError"}) or 0
+
+
+def _senders():
+    return [task for task in asyncio.all_tasks() if "_sender_routine" in repr(task.get_coro())]
+
+
 @pytest.mark.timeout(180)
 async def test_while_kafka_is_away_facts_are_kept_and_published_in_order_when_it_returns(
-    service_database, settings_of, tmp_path, topic_prefix
+    service_database, settings_of, tmp_path, topic_prefix, monkeypatch
 ):
+    """A producer that was given up meanwhile sends nothing any more: what it held would overtake what is older."""
+    monkeypatch.setattr(relay_module, "DEADLINE_SECONDS", 3.0)
     tmp_path.chmod(0o755)
     node = EmbeddedKafka(tmp_path / "kafka")
     await asyncio.to_thread(node.start)
@@ -209,10 +221,14 @@ async def test_while_kafka_is_away_facts_are_kept_and_published_in_order_when_it
         for number in range(10):
             await library.lend(f"outage {number}", loan)
         assert await library.unpublished() == 10
+        before = _given_up()
+        await eventually(lambda: _is(_given_up() > before), seconds=30)
         await asyncio.to_thread(node.start)
-        await eventually(lambda: _none_unpublished(library), seconds=40)
+        await eventually(lambda: _none_unpublished(library), seconds=60)
+        assert len(_senders()) == 1
         running.cancel()
         await asyncio.wait([running])
+        assert _senders() == []
         sequences = [int(dict(record.headers)["ce_sequence"]) for record in await library.records()]
         # Duplicates are allowed, an overtaking is not: the first appearances are in order.
         assert list(dict.fromkeys(sequences)) == list(range(1, 12))
