@@ -18,6 +18,7 @@ import sys
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 
 log = logging.getLogger("statistics")
 
@@ -133,7 +134,10 @@ async def subscribe(statistics: Statistics, *topics: str) -> None:
                         headers["ce_type"],
                         record.value,
                     )
-            await consumer.commit()
+            try:
+                await consumer.commit()
+            except KafkaError as error:  # a rebalance came between: what was not committed comes again, as a repeat
+                log.warning("offsets not committed: %s", type(error).__name__)
             missing = set(statistics.missing())
             for key, first, last in missing - told:
                 log.error("missing: %s, sequences %d to %d; ask the owner of the topic for a replay", key, first, last)

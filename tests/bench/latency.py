@@ -39,21 +39,20 @@ OURS = ("posting-api", "posting-worker", "delivery-worker")
 RAW = ("raw-api", "raw-relay", "raw-reader")
 POSTS_PER_CALLER = 10
 CONTENT = "A book of three hundred pages, a scarf and a letter to the aunt. " * 4
+IDLE_SECONDS = 3
+"""A connection that was idle for longer is not used any more: uvicorn closes it after five seconds."""
 HELD_MS = 1000
 """A load is held when half of its last second's effects were there within this time."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the load generator has to do: `rate` requests per second, or as many as `connections` callers get answered.
-
-    Without `delivery_url` it waits for answers, and for no effects.
-    """
+    """What the load generator has to do: `rate` requests per second, or as many as `connections` callers get answered."""
 
     port: int
     key: str
+    delivery_url: str
     seconds: float
-    delivery_url: str | None = None
     rate: float | None = None
     connections: int = 16
 
@@ -86,6 +85,7 @@ class Line(asyncio.Protocol):
     def __init__(self, answered: Callable[["Line", str], None]) -> None:
         self._answered = answered
         self._received = b""
+        self.used_at = time.perf_counter()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one, but not by inheritance
@@ -99,6 +99,7 @@ class Line(asyncio.Protocol):
         head, separator, body = self._received.partition(b"\r\n\r\n")
         _, _, length = head.lower().partition(b"\r\ncontent-length:")
         if separator and len(body) >= int(length.partition(b"\r\n")[0]):
+            self.used_at = time.perf_counter()
             self._answered(self, head[9:12].decode())
 
 
@@ -137,23 +138,21 @@ class Load:
 
     async def run(self) -> Outcome:
         """Send everything, wait until every effect is there."""
-        listening = await asyncpg.connect(self._order.delivery_url) if self._order.delivery_url else None
-        if listening is not None:
-            await listening.add_listener("effects", self._hear)
+        listening = await asyncpg.connect(self._order.delivery_url)
+        await listening.add_listener("effects", self._hear)
         for _ in range(self._order.connections):
             self._idle.append(await self._line())
         started = time.perf_counter()
         await (self._steadily(started) if self._order.rate else self._as_fast_as_it_goes(started))
         ended = time.perf_counter()
         await self._wait(lambda: not self._unanswered)
-        if listening is not None:
-            await self._wait(lambda: self._effect.keys() >= self._due.keys())
-            await listening.close()
+        await self._wait(lambda: self._effect.keys() >= self._due.keys())
+        await listening.close()
         settled = started + 0.25 * (ended - started)
         return Outcome(
             len(self._due),
             dict(self._statuses),
-            [(self._effect[label] - due) * 1000 for label, due in self._due.items() if listening is not None],
+            [(self._effect[label] - due) * 1000 for label, due in self._due.items()],
             sum(settled < at < ended for at in self._effect.values()) / (ended - settled),
         )
 
@@ -184,7 +183,9 @@ class Load:
             due = started + number / self._order.rate
             if (wait := due - time.perf_counter()) > 0:
                 await asyncio.sleep(wait)
-            line = self._idle.pop() if self._idle else await self._line()
+            line = self._idle.pop() if self._idle else None
+            if line is None or time.perf_counter() - line.used_at > IDLE_SECONDS:
+                line = await self._line()
             self._send(line, due, label, request)
 
     async def _as_fast_as_it_goes(self, started: float) -> None:
@@ -216,7 +217,7 @@ class Chain:
         """The processes are up, and the first requests have had their effects."""
         async with contextlib.AsyncExitStack() as stack:
             self.pids = [await stack.enter_async_context(self.process(role)) for role in self.roles]
-            await self.answers()
+            await self._answers()
             await self.load(seconds=2, rate=RATE)
             yield self
 
@@ -233,10 +234,9 @@ class Chain:
         try:
             yield process.pid
         finally:
-            await end(process)
+            await _end(process)
 
-    async def answers(self) -> None:
-        """Wait until the API listens."""
+    async def _answers(self) -> None:
         port = int(self.environment["POSTING_API_PORT"])
         async with asyncio.timeout(60):
             while True:
@@ -254,7 +254,15 @@ class Chain:
         Raises:
             RuntimeError: an answer was not 201, or effects did not come.
         """
-        process = await self.generator(**{"delivery_url": self.environment["DELIVERY_DATABASE_URL"]} | how)
+        order = Order(
+            port=int(self.environment["POSTING_API_PORT"]),
+            key=self.environment["BENCH_KEY"],
+            delivery_url=self.environment["DELIVERY_DATABASE_URL"],
+            **how,
+        )
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.bench.latency", json.dumps(asdict(order)), stdout=asyncio.subprocess.PIPE
+        )
         told, _ = await process.communicate()
         if process.returncode:
             raise RuntimeError(f"the load generator ended with {process.returncode}; logs are in {self.folder}")
@@ -263,15 +271,8 @@ class Chain:
             raise RuntimeError(f"{self.roles[0]} answered {outcome.statuses}")
         return outcome
 
-    async def generator(self, **how: Any) -> asyncio.subprocess.Process:
-        """Start a load generator with an `Order`."""
-        order = Order(port=int(self.environment["POSTING_API_PORT"]), key=self.environment["BENCH_KEY"], **how)
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.bench.latency", json.dumps(asdict(order)), stdout=asyncio.subprocess.PIPE
-        )
 
-
-async def end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:

@@ -56,20 +56,33 @@ def main(arguments: list[str] | None = None) -> int:
     except (CampaignFailedError, TownError, ServerFailedError, TopicListError) as error:
         complain(f"error: the campaign could not be run: {error}")
         return 2
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        complain("interrupted; everything has been ended")
+    except InterruptedError as interruption:
+        complain(f"interrupted ({interruption}); everything has been ended")
         return 130
     say(json.dumps(result.told))
     return 0 if result.kept else 1
 
 
 async def _interruptible(order: Order) -> Result:
-    """Ctrl-C and SIGTERM cancel the campaign, which then ends all its processes in order."""
+    """Ctrl-C and SIGTERM cancel the campaign, which then ends all its processes in order.
+
+    Raises:
+        InterruptedError: it was cancelled; the message is the signal's name.
+    """
     running = asyncio.ensure_future(run(order, say))
+    signals: list[str] = []
+
+    def interrupt(one: signal.Signals) -> None:
+        signals.append(one.name)
+        running.cancel()
+
     loop = asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(one, running.cancel)
-    return await running
+        loop.add_signal_handler(one, interrupt, one)
+    await asyncio.wait([running])
+    if running.cancelled():
+        raise InterruptedError(signals[0]) if signals else CampaignFailedError("it was cancelled from within")
+    return running.result()
 
 
 def say(text: str) -> None:

@@ -133,6 +133,7 @@ class _Campaign:
                 task.cancel()
             await asyncio.gather(load, progress, *faults, return_exceptions=True)
             await self.load.close()
+        await mending.refill_what_is_empty(self.city, self.say)
         await self._drain("before anybody mends anything")
         await mending.mend(self.city, self.say)
         left_open = await self._drain("after the operator has mended what was left")
@@ -186,8 +187,15 @@ class _Campaign:
         began = time.monotonic()
         deadline = began + self.order.drain_seconds
         while True:
-            left_open = await checker.drained(self.city, seconds=PROGRESS_SECONDS)
-            left_open = left_open or await witness.heard(self.city, seconds=PROGRESS_SECONDS)
+            try:
+                left_open = await checker.drained(self.city, seconds=PROGRESS_SECONDS)
+                left_open = left_open or await witness.heard(self.city, seconds=PROGRESS_SECONDS)
+            except asyncio.CancelledError:
+                # A client library that closes cancels what still waits for it, which looks as if we were cancelled.
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                left_open = ["a client that gave up is asked again"]
             if not left_open or time.monotonic() > deadline:
                 break
             self.say(f"waiting for: {'; '.join(left_open)}")

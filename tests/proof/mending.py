@@ -1,7 +1,7 @@
 """What an operator does once everything runs again: look, and mend with the product's own commands."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -31,10 +31,19 @@ async def backlog(city: ProofCity) -> str:
     return f"unpublished {waiting}" + (f" (unknown of {', '.join(away)})" if away else "")
 
 
+async def refill_what_is_empty(city: ProofCity, say: Say) -> None:
+    """Fill the topics again that were deleted, and could not be filled while everything broke."""
+
+    def again(topic: str) -> Callable[[], Awaitable[None]]:
+        return lambda: refill(city, topic)
+
+    for topic in sorted(city.to_refill):
+        say(f"operator: amtsbus refill of {topic}")
+        await persist(again(topic))
+
+
 async def mend(city: ProofCity, say: Say) -> None:
     """Give the commands that bring back what faults have taken away; each is said before it is given."""
-    for topic in sorted(city.to_refill):
-        await _refill(city, say, topic)
     restored = {excuse.service for excuse in city.excuses if excuse.kind == "restored"}
     for reader, publisher in _pairs(city):
         if reader in restored or publisher in restored:
@@ -49,11 +58,6 @@ async def mend(city: ProofCity, say: Say) -> None:
             await _operate(city, say, "gaps", "ask", name, "--why", WHY, "--wait", WAIT_SECONDS)
         if any(reader["parked"]["keys"] for reader in readers):
             await _operate(city, say, "deadletters", "retry", name, "--all", "--why", WHY, "--wait", WAIT_SECONDS)
-
-
-async def _refill(city: ProofCity, say: Say, topic: str) -> None:
-    say(f"operator: amtsbus refill for {topic}")
-    await persist(lambda: refill(city, topic))
 
 
 async def _status(city: ProofCity, say: Say) -> list[dict[str, Any]]:

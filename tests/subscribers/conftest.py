@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import runpy
 import signal
 import sqlite3
 import sys
@@ -22,13 +21,23 @@ from amtsbus.events import Published
 from amtsbus.ids import new_id
 from amtsbus.relay import Relay
 from amtsbus.service import load_service
-from amtsbus.testing.fixtures import create_topics
+from amtsbus.testing.fixtures import (
+    clock,
+    create_topics,
+    kafka,
+    owner_url,
+    postgres_url,
+    service_database,
+    settings_of,
+    topic_prefix,
+)
 
 from shared.tests.bus.past import Past
 
 from .dying import EXAMPLE
 
-pytest_plugins = ["amtsbus.testing.fixtures"]
+# Imported instead of `pytest_plugins`, which only the topmost conftest may name.
+__all__ = ["clock", "kafka", "owner_url", "postgres_url", "service_database", "settings_of", "topic_prefix"]
 
 PERMITS = load_service("permits")
 TOPIC = "permits.application.events"
@@ -56,10 +65,14 @@ class Authority:
     """What has become of each application: the day of its receipt, the day of its end, the outcome."""
     approvals: Counter[str] = field(default_factory=Counter)
 
-    async def publish(self, kind: str, application_id: UUID, *, lost: bool = False, **changes: str) -> None:
-        """Append an event an hour later; one that is `lost` is never published, though the authority believes it was."""
+    async def publish(self, kind: str, application_id: UUID, *, lost: bool = False, on: str = "2016-12-24") -> None:
+        """Append an event an hour later; one that is `lost` is never published, though the authority believes it was.
+
+        Args:
+            on: the day on which the application ends, where it does.
+        """
         self.at += timedelta(hours=1)
-        told = event(kind, application_id, **changes)
+        told = event(kind, application_id, **({ENDS[kind]: on} if kind in ENDS else {}))
         await self.past.append_event(self.at, application_id, told, published=lost)
         content = told.model_dump(mode="json")
         if kind == "application-submitted":
@@ -83,7 +96,7 @@ class Authority:
             application_id, kinds = chance.choice(steps)
             on = f"2016-{chance.randrange(1, 13):02}-17"
             kind = kinds.pop(0)
-            await self.publish(kind, application_id, lost=False, **({ENDS[kind]: on} if kind in ENDS else {}))
+            await self.publish(kind, application_id, on=on)
             steps = [step for step in steps if step[1]]
 
     async def operates(self, *arguments: str) -> None:
@@ -191,12 +204,3 @@ async def eventually(condition: Callable[[], object], *, seconds: float = 60.0) 
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.1)
-
-
-Example = dict[str, Any]
-
-
-@pytest.fixture
-def example() -> Example:
-    """The names of the example's module."""
-    return runpy.run_path(str(EXAMPLE))

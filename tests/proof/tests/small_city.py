@@ -138,7 +138,7 @@ class SmallCity:
         admin = await asyncpg.connect(self.server)
         try:
             template = self.urls[service].rpartition("/")[2]
-            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+            await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY WAL_LOG')
         finally:
             await admin.close()
         self.urls = self.urls | {service: with_database(self.server, name)}

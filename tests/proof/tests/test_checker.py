@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -9,7 +10,7 @@ import pytest
 
 from tests.proof import checker
 from tests.proof.checker import Verdict
-from tests.proof.ledger import FILE, lines_of
+from tests.proof.ledger import FILE, Ledger, lines_of
 from tests.proof.tests.small_city import Excuse, Happened, Raw, SmallCity
 
 pytestmark = pytest.mark.timeout(300)  # the first test waits for the small city
@@ -201,6 +202,29 @@ async def test_an_email_that_counts_as_sent_and_never_arrived_is_lost(city: Smal
     verdict = await city.verdict()
     assert counted(verdict) == {"lost": 1}
     assert told(verdict, "is sent and never arrived")
+
+
+async def test_what_comes_a_moment_later_is_not_lost(city: SmallCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The city lives while it is looked at: here a mail is in the post at the first look."""
+    monkeypatch.setattr(checker, "LOOKS", 3)
+    in_the_post = max(city.home.mail.glob("*.json"))
+    mail = in_the_post.read_text()
+    city.rewrite(lambda line: None if line.get("mail_id") == in_the_post.stem else line)
+    in_the_post.unlink()
+
+    class Late(Ledger):
+        looks = 0
+
+        def collect_mails(self, folder: Path) -> int:
+            self.looks += 1
+            if self.looks == 2:
+                in_the_post.write_text(mail)
+            return super().collect_mails(folder)
+
+    ledger = Late(city.home.folder / "ledger")
+    assert counted(await checker.check(city, ledger)) == {}
+    assert ledger.looks == 2
+    ledger.close()
 
 
 async def test_a_wished_email_that_nobody_queued_is_lost(city: SmallCity) -> None:
