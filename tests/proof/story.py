@@ -64,15 +64,15 @@ async def story(city: ToldCity, case_id: str, *, ledger: Path | None = None) -> 
     file = (ledger or city.home.folder / LEDGER_FOLDER) / ledgers.FILE
     book = ledgers.book_of(ledgers.lines_of(file)) if file.exists() else Book((), ())
     _from_ledger(told, book)
-    # Twice: what the journals say of the case names traces, and what they say of those names events.
-    for _ in range(2):
+    # What the journals say of the case names traces, what they say of those names events, and these name messages.
+    for _ in range(3):
         told.lines = [line for line in told.lines if not line[1].startswith("journal")]
         for service in city.services:
             await _from_journal(told, city, service)
+        if "notifications" in city.services:
+            await _find_messages(told, city)
     for service in city.services:
         await _from_inbox(told, city, service)
-    if "notifications" in city.services:
-        await _from_messages(told, city)
     _from_mails(told, book)
     for copy in await copies(city, [topic.name for topic in topics.load(city.home.topics)], told.is_told_by):
         what = f"{copy.type} number {copy.sequence} lies at {copy.partition}/{copy.offset} ({copy.event_id})"
@@ -103,12 +103,12 @@ async def _from_journal(told: _Story, city: ToldCity, service: str) -> None:
     async with database(city, service) as connection:
         for row in await connection.fetch(
             "SELECT e.*, u.position IS NOT NULL AS waits FROM amtsbus.events e LEFT JOIN amtsbus.unpublished u "
-            "USING (position) WHERE e.stream_id = $1 OR split_part(e.traceparent, '-', 2) = ANY($2::text[])",
-            as_uuid(told.case_id),
+            "USING (position) WHERE e.stream_id = ANY($1::uuid[]) OR split_part(e.traceparent, '-', 2) = ANY($2::text[])",
+            [as_uuid(stream_id) for stream_id in (told.case_id, *sorted(told.messages))],
             sorted(told.traces),
         ):
             told.events.add(str(row["event_id"]))
-            if row["traceparent"]:
+            if row["traceparent"] and str(row["stream_id"]) == told.case_id:
                 told.traces.add(row["traceparent"].split("-")[1])
             waits = ", still to be published" if row["waits"] else ""
             told.add(
@@ -147,7 +147,7 @@ async def _from_inbox(told: _Story, city: ToldCity, service: str) -> None:
             told.stands.append(f"{row['consumer']} has handled the stream up to number {row['sequence']}")
 
 
-async def _from_messages(told: _Story, city: ToldCity) -> None:
+async def _find_messages(told: _Story, city: ToldCity) -> None:
     events = [as_uuid(event_id) for event_id in sorted(told.events)]
     async with database(city, "notifications") as connection:
         for row in await connection.fetch(
@@ -158,10 +158,12 @@ async def _from_messages(told: _Story, city: ToldCity) -> None:
         ):
             told.messages.add(str(row["message_id"]))
             email = f", e-mail {row['email_state']} after {row['attempts']} attempts" if row["email_state"] else ""
-            told.stands.append(
+            line = (
                 f"message {row['kind']} to {row['person_id']} at {row['position']}: {row['state']}{email} "
                 f"({row['message_id']}, because of {row['caused_by']})"
             )
+            if line not in told.stands:
+                told.stands.append(line)
 
 
 def _from_mails(told: _Story, book: Book) -> None:

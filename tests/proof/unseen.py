@@ -145,7 +145,8 @@ def without_a_trace(happened: Sequence[Fault], samples: Samples, logs: Path) -> 
         since, until = fault.began_at - BEFORE, fault.ended_at + patience
         seen = any(process in felt for at, process in traces if since <= at <= until)
         by_kind[fault.kind].append(seen)
-        if not seen and _is_felt_for_sure(fault):
+        ended_it = fault.kind in ("kill", "terminate")
+        if not seen and _is_felt_for_sure(fault) and (ended_it or _lived_through(fault, felt, samples)):
             unseen.append(
                 f"fault #{fault.number} ({fault.kind} {fault.target}): {', '.join(sorted(felt))} say nothing of it"
             )
@@ -171,6 +172,15 @@ def _felt_by(fault: Fault, samples: Samples) -> set[str]:
         case "mail":
             return {process for process in everybody if process.startswith("notifications-worker")}
     return {fault.target}
+
+
+def _lived_through(fault: Fault, processes: set[str], samples: Samples) -> bool:
+    """Whether one of `processes` served before a fault and after it: one that is just being started feels nothing."""
+    return any(
+        life[0][0] <= fault.began_at and fault.ended_at <= life[-1][0]
+        for process in processes
+        for life in samples.lives(process)
+    )
 
 
 def _is_felt_for_sure(fault: Fault) -> bool:

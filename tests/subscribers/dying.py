@@ -35,13 +35,14 @@ def main(moment: str, nth: int, database: str, *topics: str) -> None:
     example = runpy.run_path(str(EXAMPLE))
     statistics, end = example["Statistics"], counted(nth)
     if moment == "effect":
-        handle = statistics.handle
+        do = statistics._do
 
-        def dying_handle(self: Any, *arguments: Any) -> None:
-            handle(self, *arguments)
-            end()
+        def dying_do(self: Any, sql: str, *values: Any) -> None:
+            if sql.startswith("INSERT INTO handled"):
+                end()
+            do(self, sql, *values)
 
-        statistics.handle = dying_handle
+        statistics._do = dying_do
     if moment == "commit":
         commit = AIOKafkaConsumer.commit
 

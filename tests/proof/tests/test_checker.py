@@ -391,7 +391,10 @@ async def test_a_reader_that_counts_more_effects_than_there_are_events_has_doubl
 
 async def _with_unknown_outcome(city: SmallCity) -> str:
     async with city.broken("notifications") as db:
-        message_id: str = await db.fetchval("SELECT min(message_id::text) FROM emails WHERE state = 'sent'")
+        message_id: str = await db.fetchval(
+            "SELECT min(message_id::text) FROM emails JOIN messages m USING (message_id) "
+            "WHERE emails.state = 'sent' AND m.state = 'available'"  # so its delivery is the last that happened to it
+        )
         await db.execute(
             "UPDATE emails SET state = 'unknown', sent_at = NULL WHERE message_id = $1::text::uuid", message_id
         )
