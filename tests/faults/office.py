@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
-import asyncpg
 import httpx
 import psutil
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -415,22 +414,6 @@ class Office:
             notice for notice, count in Counter((row["item_id"], row["what"]) for row in rows).items() if count > 1
         ]
         assert twice == []
-
-
-async def end_relay_session(url: str) -> int:
-    """End the database session of the relay at work, as a router or an operator may; gives how many it were."""
-    from amtsbus.relay import LOCK
-
-    owner = await asyncpg.connect(url)
-    try:
-        ended: int = await owner.fetchval(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_locks JOIN pg_database d ON d.oid = pg_locks.database "
-            "WHERE locktype = 'advisory' AND granted AND objid = $1 AND d.datname = current_database()",
-            LOCK,
-        )
-        return ended
-    finally:
-        await owner.close()
 
 
 def inherited() -> dict[str, str]:

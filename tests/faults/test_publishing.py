@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 from amtsbus.ids import new_id
 from amtsbus.postgres import Database
-from amtsbus.testing.fixtures import create_topics
+from amtsbus.testing.fixtures import create_topics, end_relay_session
 from amtsbus.testing.proxy import Proxy
 
 from .lost_property import AUCTIONS, NOTICES, SHELVES, AuctionHeldV1, ShelfBuiltV1
-from .office import Office, end_relay_session, eventually
+from .office import Office, eventually
 
 pytestmark = pytest.mark.timeout(240)  # the first one of a run also waits for Kafka to start
 
@@ -55,7 +55,7 @@ async def test_a_relay_that_was_frozen_and_comes_back_late_harms_nobody(
         await eventually(lambda: kafka_lines[0].held)
         first.stop()
         await first.is_stopped()
-        assert await end_relay_session(owner_url(office.lost)) == 1
+        assert await end_relay_session(owner_url(office.lost))
         second = await office.worker("lostproperty", KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{kafka_lines[1].port}")
         await office.move(item, 3)
         await office.settled()

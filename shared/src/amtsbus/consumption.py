@@ -28,12 +28,12 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from pydantic import ValidationError
 
-from amtsbus import deadletters, failpoints, inbox, kafka, telemetry
+from amtsbus import deadletters, failpoints, gaps, inbox, kafka, telemetry
 from amtsbus.errors import ConflictError, RuleViolationError, TransientError
 from amtsbus.events import Consumed, EventMeta
 from amtsbus.inbox import MAX_REMEMBERED_GAP, Entry, Mark, Verdict
 from amtsbus.kafka import MalformedRecordError, Record
-from amtsbus.postgres import Database, Tx
+from amtsbus.postgres import NO_ANSWER, Database, Tx
 from amtsbus.reader import Handler, Reader
 from amtsbus.security import broker_security
 from amtsbus.settings import Settings
@@ -740,6 +740,7 @@ class Readers:
                 group.create_task(self._keep_running(consumption))
             if self.consumptions:
                 group.create_task(self._retry_on_request())
+                group.create_task(self._measure_for_ever())
 
     async def _keep_running(self, consumption: Consumption) -> None:
         pauses = _pauses()
@@ -770,16 +771,25 @@ class Readers:
                 async with self._database.transaction() as tx:
                     requested = await deadletters.requested_retries(tx, list(by_name))
                     parked = await deadletters.parked_keys(tx)
-                    missing = await inbox.count_gaps(tx)
-                for name, consumption in by_name.items():
+                for name in by_name:
                     telemetry.PARKED_KEYS.labels(name).set(parked.get(name, 0))
-                    telemetry.READ_OPEN_GAPS.labels(name).set(missing.get(name, 0))
-                    telemetry.READ_PARTITIONS.labels(name).set(consumption.assigned)
                 for name, topic, key, by in requested:
                     await by_name[name].retry_parked(topic, key, by)
             except Exception as error:
                 log.warning("retry_waits", error=type(error).__name__)
                 await asyncio.sleep(2)
+
+    async def _measure_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(LAG_SECONDS)
+            for consumption in self.consumptions:
+                telemetry.READ_PARTITIONS.labels(consumption.consumer_name).set(consumption.assigned)
+            with contextlib.suppress(*NO_ANSWER):
+                async with self._database.transaction() as tx:
+                    missing = await gaps.by_consumer(tx)
+                for consumption in self.consumptions:
+                    found = missing.get(consumption.consumer_name)
+                    telemetry.READ_OPEN_GAPS.labels(consumption.consumer_name).set(found.events if found else 0)
 
 
 def _tell_zero(consumer: str) -> None:

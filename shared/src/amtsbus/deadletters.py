@@ -201,12 +201,12 @@ async def list_parked(tx: Tx, choice: Choice = EVERYTHING, *, limit: int = 100) 
 
 async def still_parked(tx: Tx, keys: Sequence[ParkedKey]) -> dict[Place, ParkedKey]:
     """Those of `keys` that are parked, as they are now, by their place."""
-    rows = await tx.fetch(_PARKED + _THESE, *_columns(keys))
+    rows = await tx.fetch(_PARKED + _THESE, *_columns([key.place for key in keys]))
     return {found.place: found for found in map(_parked_key, rows)}
 
 
-def _columns(keys: Sequence[ParkedKey]) -> tuple[list[str], list[str], list[bytes]]:
-    return [key.consumer for key in keys], [key.topic for key in keys], [key.raw_key for key in keys]
+def _columns(places: Sequence[Place]) -> tuple[list[str], list[str], list[bytes]]:
+    return [consumer for consumer, _, _ in places], [topic for _, topic, _ in places], [key for _, _, key in places]
 
 
 def _parked_key(row: Row) -> ParkedKey:
@@ -255,19 +255,23 @@ async def request_retry(tx: Tx, keys: Sequence[ParkedKey], *, by: str, why: str)
     Returns:
         How many keys will be retried. The worker takes them within a second.
     """
-    tag = await tx.execute(
-        "UPDATE amtsbus.parked_keys k SET retry_requested_at = clock_timestamp(), retry_requested_by = $4 "
-        "FROM unnest($1::text[], $2::text[], $3::bytea[]) AS a (consumer, topic, key) "
-        "WHERE k.consumer = a.consumer AND k.topic = a.topic AND k.key = a.key",
-        *_columns(keys),
-        by,
-    )
-    requested = int(tag.split()[-1])
+    requested = await _have_retried(tx, [key.place for key in keys], by)
     if requested:
         groups = ", ".join(sorted({key.consumer for key in keys}))
         about = f"dead letter {keys[0].dead_letter_id}" if len(keys) == 1 else f"{requested} keys"
         await operations.record(tx, by=by, action="retry dead letters", about=f"{about} of {groups}", why=why)
     return requested
+
+
+async def _have_retried(tx: Tx, places: Sequence[Place], by: str) -> int:
+    tag = await tx.execute(
+        "UPDATE amtsbus.parked_keys k SET retry_requested_at = clock_timestamp(), retry_requested_by = $4 "
+        "FROM unnest($1::text[], $2::text[], $3::bytea[]) AS a (consumer, topic, key) "
+        "WHERE k.consumer = a.consumer AND k.topic = a.topic AND k.key = a.key",
+        *_columns(places),
+        by,
+    )
+    return int(tag.split()[-1])
 
 
 async def skip(tx: Tx, dead_letter_id: int, *, by: str, why: str, remembers_gaps: bool = True) -> bool:
@@ -297,14 +301,7 @@ async def skip(tx: Tx, dead_letter_id: int, *, by: str, why: str, remembers_gaps
         return False
     with contextlib.suppress(MalformedRecordError):
         await inbox.give_up(tx, letter.consumer, topic, meta_of(letter.record, topic), remembers_gaps=remembers_gaps)
-    await tx.execute(
-        "UPDATE amtsbus.parked_keys SET retry_requested_at = clock_timestamp(), retry_requested_by = $4 "
-        "WHERE consumer = $1 AND topic = $2 AND key = $3",
-        letter.consumer,
-        topic,
-        key,
-        by,
-    )
+    await _have_retried(tx, [(letter.consumer, topic, key)], by)
     about = f"dead letter {dead_letter_id} of {letter.consumer}"
     await operations.record(tx, by=by, action="skip dead letter", about=about, why=why)
     return True

@@ -263,9 +263,3 @@ async def sweep(tx: Tx, older_than: datetime, *, at_most: int = SWEPT_AT_ONCE) -
         at_most,
     )
     return int(tag.split()[-1])
-
-
-async def count_gaps(tx: Tx) -> dict[str, int]:
-    """How many events are missing, by consumer."""
-    rows = await tx.fetch("SELECT consumer, count(*) AS missing FROM amtsbus.gaps GROUP BY consumer")
-    return {row["consumer"]: row["missing"] for row in rows}

@@ -10,8 +10,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import UnknownTopicOrPartitionError, for_code
-from aiokafka.partitioner import murmur2
+from aiokafka.errors import for_code
 
 from amtsbus.kafka import connection
 from amtsbus.reader import Reader
@@ -154,11 +153,3 @@ class Offsets:
             offset = committed[tp].offset if tp in committed else -1
             positions[tp.partition] = offset if begins[tp] <= offset <= ends[tp] else begins[tp]
         return positions, {tp.partition: offset for tp, offset in ends.items()}
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition in which our relay puts a key (the Java client's murmur2, which aiokafka uses too)."""
-    return int(murmur2(key) & 0x7FFFFFFF) % partitions
-
-
-__all__ = ["Offsets", "Progress", "UnknownTopicOrPartitionError", "partition_of"]

@@ -19,9 +19,10 @@ from uuid import UUID
 
 from amtsbus import gaps, inbox, operations
 from amtsbus.inbox import Mark
-from amtsbus.offsets import Offsets, partition_of
+from amtsbus.offsets import Offsets
 from amtsbus.postgres import Database, Tx
 from amtsbus.reader import Reader
+from amtsbus.relay import partition_of
 
 PAGE = 1000
 QUERY_SECONDS = 120.0

@@ -21,7 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from amtsbus import kafka, operations, retention
 from amtsbus.clock import SystemClock
 from amtsbus.postgres import Row, Tx
-from amtsbus.relay import DEADLINE_SECONDS, LOCK
+from amtsbus.relay import DEADLINE_SECONDS, LOCK, leading_session
 from amtsbus.replay import QUERY_SECONDS, publish
 from amtsbus.settings import Settings
 from amtsbus.topics import Topic, create_missing
@@ -75,7 +75,7 @@ class Refilled:
 class Plan:
     """What a refill would do for one service.
 
-    `left_out` are events of topics that are not in the list of topics any more; `archived_months` lie in the archive.
+    `left_out` are events of topics that are not to be filled; `archived_months` lie in the archive.
     """
 
     service: str
@@ -188,13 +188,6 @@ async def _connect(department: Department) -> "asyncpg.Connection[Row]":
     )
 
 
-_HOLDER = """
-SELECT l.pid, a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-WHERE l.locktype = 'advisory' AND l.granted AND l.objid = $1 AND l.objsubid = 1
-AND l.pid <> $2 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
-
-
 @contextlib.asynccontextmanager
 async def _relay_at_rest(department: Department) -> "AsyncIterator[asyncpg.Connection[Row]]":
     """Hold the relay's lock while the block runs; a relay that has it loses its session.
@@ -208,10 +201,11 @@ async def _relay_at_rest(department: Department) -> "AsyncIterator[asyncpg.Conne
     locking = asyncio.ensure_future(connection.execute("SELECT pg_advisory_lock($1)", LOCK, timeout=60))
     try:
         while not locking.done():
-            for holder in await other.fetch(_HOLDER, LOCK, connection.get_server_pid()):
-                if holder["application_name"] == _APPLICATION:
+            holder = await leading_session(other)
+            if holder is not None and holder.pid != connection.get_server_pid():
+                if holder.application == _APPLICATION:
                     raise RefillError(f"another refill of {department.name} is at work")
-                await other.execute("SELECT pg_terminate_backend($1)", holder["pid"])
+                await other.execute("SELECT pg_terminate_backend($1)", holder.pid)
             await asyncio.wait([locking], timeout=0.1)
         await locking
         yield connection

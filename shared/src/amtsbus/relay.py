@@ -10,8 +10,10 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import chain
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -27,7 +29,7 @@ from aiokafka.errors import (
 )
 
 from amtsbus import failpoints, kafka, telemetry
-from amtsbus.postgres import Row
+from amtsbus.postgres import NO_ANSWER, Row
 from amtsbus.settings import Settings
 
 log = structlog.get_logger("amtsbus.relay")
@@ -80,10 +82,6 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM amtsbus.unpublished LIMIT {BACKLOG_C
 Stream = tuple[str, UUID]
 
 
-class LostLeadershipError(Exception):
-    """The session that held the relay's lock is gone."""
-
-
 def producer(settings: Settings) -> AIOKafkaProducer:
     """An idempotent producer that waits for all in-sync replicas."""
     return AIOKafkaProducer(
@@ -111,6 +109,30 @@ async def session(url: str, name: str, **server_settings: str) -> "asyncpg.Conne
             **server_settings,
         },
     )
+
+
+class LeadingSession(NamedTuple):
+    """The session that holds the relay's lock, as PostgreSQL sees it."""
+
+    pid: int
+    application: str | None
+    address: str | None
+    """None where it comes from the database's own host."""
+    since: datetime | None
+
+
+_LEADING = """
+SELECT l.pid, a.application_name, host(a.client_addr), a.backend_start
+FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = $1 AND l.objsubid = 1 AND l.granted
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+async def leading_session(connection: "asyncpg.Connection[Row]") -> LeadingSession | None:
+    """Which session of the connection's database holds the relay's lock: a relay's, or that of a refill; None: nobody's."""
+    row = await connection.fetchrow(_LEADING, LOCK)
+    return LeadingSession(*row) if row else None
 
 
 def record_of(row: Row | Mapping[str, Any], settings: Settings) -> dict[str, Any]:
@@ -215,7 +237,7 @@ class Relay:
                             await self._wake.wait()
         finally:
             if out is not None:
-                await _discard(out)
+                await discard(out)
 
     async def _started_producer(self, connection: "asyncpg.Connection[Row]") -> AIOKafkaProducer:
         out = producer(self._settings)
@@ -225,7 +247,7 @@ class Relay:
             starting.result()
         except BaseException:
             starting.cancel()
-            await _discard(out)
+            await discard(out)
             raise
         return out
 
@@ -386,7 +408,7 @@ class Relay:
         telemetry.RELAY_OLDEST.set(row["oldest"] or 0.0)
 
 
-async def _discard(out: AIOKafkaProducer) -> None:
+async def discard(out: AIOKafkaProducer) -> None:
     """Stop a producer at once: what it did not deliver is still in the journal, and must not go out later.
 
     `stop` by itself waits until everything is delivered, an idempotent producer of aiokafka tries for ever, and a cancelled
@@ -394,7 +416,10 @@ async def _discard(out: AIOKafkaProducer) -> None:
     """
     if out._sender.sender_task is not None:
         out._sender.sender_task.cancel()
-    out._message_accumulator.fail_all(ProducerClosed())
+    accumulator = out._message_accumulator
+    for batch in (*chain.from_iterable(accumulator._batches.values()), *accumulator._pending_batches):
+        batch.future.add_done_callback(lambda answer: answer.cancelled() or answer.exception())  # nobody waits for it
+    accumulator.fail_all(ProducerClosed())
     stopping = asyncio.ensure_future(out.stop())
     await asyncio.wait([stopping], timeout=3)
     if not stopping.done():
@@ -437,7 +462,7 @@ class WakeUp:
                     self._rung.clear()
                     await connection.execute(f"NOTIFY {CHANNEL}")
                     await asyncio.sleep(0.002)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            except NO_ANSWER:
                 await asyncio.sleep(1)
             finally:
                 if connection is not None:

@@ -17,7 +17,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from amtsbus import kafka
 from amtsbus.postgres import Database, Row, Tx
-from amtsbus.relay import CHANNEL, producer, record_of
+from amtsbus.relay import CHANNEL, discard, producer, record_of
 from amtsbus.settings import Settings
 
 PAGE = 1000
@@ -313,9 +313,7 @@ async def publish(
             yield Progress(events, rows[-1]["position"])
             await _keep_rate(started, len(rows), rate_per_second)
     finally:
-        stopping = asyncio.ensure_future(out.stop())
-        await asyncio.wait([stopping], timeout=5)
-        stopping.cancel()
+        await discard(out)
 
 
 async def find_topic(settings: Settings, name: str, *, create: bool, copies: int = 1) -> bool:

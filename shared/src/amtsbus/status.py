@@ -10,9 +10,9 @@ from aiokafka.errors import KafkaError
 
 from amtsbus import deadletters, gaps
 from amtsbus.offsets import Offsets
-from amtsbus.postgres import Database, Tx
+from amtsbus.postgres import NO_ANSWER, Database, Tx
 from amtsbus.reader import Reader
-from amtsbus.relay import LOCK
+from amtsbus.relay import leading_session
 from amtsbus.service import Service
 from amtsbus.settings import Settings
 
@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 60.0
 CONNECT_SECONDS = 6.0
 KAFKA_SECONDS = 15.0
 
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError)
+UNREACHABLE = (*NO_ANSWER, KafkaError)
 
 
 @dataclass(frozen=True)
@@ -190,21 +190,14 @@ SELECT (SELECT count(*) FROM amtsbus.unpublished) AS backlog,
         ORDER BY position LIMIT 1)::float8 AS oldest
 """
 
-_LEADER = """
-SELECT host(a.client_addr) AS address, a.backend_start AS since
-FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
-WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = $1 AND l.objsubid = 1 AND l.granted
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
-
 
 async def _relay(tx: Tx) -> RelayStatus:
     [waiting] = await tx.fetch(_RELAY)
-    leader = await tx.fetchrow(_LEADER, LOCK)
+    leader = await leading_session(tx.connection)
     return RelayStatus(
         waiting["backlog"],
         waiting["oldest"],
-        Leader(leader["address"] or "on the database's own host", leader["since"]) if leader else None,
+        Leader(leader.address or "on the database's own host", leader.since) if leader else None,
     )
 
 

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from amtsbus import failpoints, inbox, telemetry
+from amtsbus import failpoints, inbox, replay, telemetry
 from amtsbus.consumption import Readers
 from amtsbus.contracts import page
 from amtsbus.http import sweep_idempotency_keys
@@ -126,18 +126,13 @@ async def _supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
             return
 
 
-_READY_DAYS = """
-SELECT (max(to_date(substr(c.relname, 8), 'YYYY_MM')) + interval '1 month')::date - current_date
-FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'amtsbus.events'::regclass
-"""
-
-
 async def _prepare_journal(running: Running) -> None:
     """Keep the coming months of the journal ready."""
     while True:
         async with running.database.transaction() as tx:
             await tx.execute("SELECT amtsbus.prepare_journal($1)", JOURNAL_MONTHS_AHEAD)
-            telemetry.JOURNAL_READY.set(await tx.fetchval(_READY_DAYS))
+            months = await replay.months(tx)
+        telemetry.JOURNAL_READY.set((replay.following(months[-1]) - datetime.now(UTC).date()).days)
         await asyncio.sleep(PREPARE_SECONDS)
 
 

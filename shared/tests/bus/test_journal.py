@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 import pytest
-from amtsbus.errors import ConflictError
+from amtsbus.errors import ConflictError, TransientError
 from amtsbus.events import Published
 from amtsbus.ids import new_id
 
@@ -171,3 +171,19 @@ async def test_the_coming_months_are_prepared_by_the_service_itself(service_data
         await tx.execute("SELECT amtsbus.prepare_journal(15)")
         await tx.execute("SELECT amtsbus.prepare_journal(15)")
         assert await tx.fetchval(months) == 16
+
+
+async def test_a_missing_month_is_a_matter_of_later_for_whoever_appends(service_database, owner_url):
+    """The edge answers 503 and a reader waits; nobody takes it for a defect, and nothing is parked."""
+    database = await service_database(LENDING)
+    owner = await asyncpg.connect(owner_url(database))
+    try:
+        month = await owner.fetchval("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')")
+        await owner.execute(f"DROP TABLE amtsbus_journal.events_{month}")
+        loan = new_id()
+        for events in ([lent(loan)], [lent(loan), BookReturnedV1(loan_id=loan)]):
+            with pytest.raises(TransientError, match="amtsbus migrate"):
+                async with database.transaction() as tx:
+                    await tx.append(loan, *events)
+    finally:
+        await owner.close()

@@ -121,6 +121,32 @@ async def test_members_that_come_and_go_make_each_effect_once_and_in_order(libra
         assert await tx.fetchval("SELECT count(*) FROM amtsbus.gaps") == 0
 
 
+async def test_a_reader_without_partitions_still_hears_what_goes_wrong_in_its_group(library, settings_of, monkeypatch):
+    """The client tells only whoever fetches; one that hears nothing would never join its group again."""
+    service = reminders_service()
+    async with AsyncExitStack() as stack:
+        members = {}
+        for _ in range(4):  # with the library's own they are five, for three partitions
+            reading = Consumption(service.readers[0], settings_of(service, library.reminders), library.reminders)
+            members[reading] = task = asyncio.create_task(reading.run())
+            stack.push_async_callback(_ended, task)
+
+        async def some_are_left_over():
+            partitions = [reading.assigned for reading in (*library.bus.workers[1].readers.consumptions, *members)]
+            return sorted(partitions) == [0, 0, 1, 1, 1]
+
+        await eventually(some_are_left_over)
+        idle = next(one for one in members if not one.assigned)
+
+        async def tells(*_, **__):
+            raise KafkaError("the topic was deleted while the group found together")
+
+        monkeypatch.setattr(idle._consumer, "getmany", tells)
+        async with asyncio.timeout(5):
+            with pytest.raises(KafkaError, match="found together"):
+                await asyncio.shield(members[idle])
+
+
 @pytest.mark.parametrize(("pool_size", "at_once"), [(2, 1), (4, 3)])
 async def test_batches_wait_for_their_turn_so_that_a_connection_stays_free(library, settings_of, pool_size, at_once):
     service = reminders_service()

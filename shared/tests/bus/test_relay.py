@@ -3,33 +3,19 @@
 import asyncio
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 from amtsbus import relay as relay_module
+from amtsbus.events import Published
 from amtsbus.ids import new_id
-from amtsbus.relay import LOCK, Relay
-from amtsbus.testing.fixtures import create_topics
+from amtsbus.relay import Relay, leading_session
+from amtsbus.testing.fixtures import create_topics, end_relay_session
 from amtsbus.testing.servers import EmbeddedKafka
 from prometheus_client import REGISTRY
 
 from .conftest import TOPIC, Library, eventually
 from .lending import LENDING, BookLentV1
-
-
-async def _end_session_of_the_leader(url: str) -> int:
-    """What a router, an operator or a restart of PostgreSQL does to the relay at work."""
-    owner = await asyncpg.connect(url)
-    try:
-        ended: int = await owner.fetchval(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_locks JOIN pg_database d ON d.oid = pg_locks.database "
-            "WHERE locktype = 'advisory' AND granted AND objid = $1 AND d.datname = current_database()",
-            LOCK,
-        )
-        return ended
-    finally:
-        await owner.close()
 
 
 async def test_when_the_relay_loses_its_session_another_takes_over_within_five_seconds(library, settings_of, owner_url):
@@ -40,7 +26,7 @@ async def test_when_the_relay_loses_its_session_another_takes_over_within_five_s
         await library.lend("before")
         await library.bus.settled()
         assert not second.leads
-        assert await _end_session_of_the_leader(owner_url(library.lending)) == 1
+        assert await end_relay_session(owner_url(library.lending))
         loan = await library.lend("after")
 
         async def published():
@@ -79,6 +65,30 @@ async def test_an_event_that_kafka_refuses_holds_up_only_its_own_key(library):
     assert await library.effects(too_large) == []
     assert await library.unpublished() == 2
     assert {len(await library.effects(loan)) for loan in others} == {1}
+
+
+async def test_a_relay_that_begins_to_lead_tries_every_topic_again(library, kafka, topic_prefix, owner_url):
+    """As after a refill, which takes the lock and makes the topic anew; the one before would wait half a minute."""
+
+    class ShelfClosedV1(Published, type="lending.shelf-closed.v1", topic="lending.shelf.events"):
+        """A fact for a topic that Kafka has lost."""
+
+    shelf = new_id()
+    async with library.lending.transaction() as tx:
+        await tx.append(shelf, ShelfClosedV1())
+    relay = library.bus.workers[0].relay
+
+    async def refused():
+        return "lending.shelf.events" in relay._blocked_topics
+
+    await eventually(refused)
+    await create_topics(kafka, [topic_prefix + "lending.shelf.events"])
+    assert await end_relay_session(owner_url(library.lending))
+
+    async def published():
+        return await library.unpublished() == 0
+
+    await eventually(published, seconds=relay_module.BLOCK_SECONDS / 2)
 
 
 async def test_more_refused_events_than_a_batch_do_not_stop_the_relay(library, monkeypatch):
@@ -128,12 +138,8 @@ async def test_a_relay_that_waits_for_room_in_the_producer_keeps_its_lock(librar
 
     monkeypatch.setattr(AIOKafkaProducer, "send_batch", send_when_there_is_room)
     [worker] = [worker for worker in library.bus.workers if worker.service is LENDING]
-    session = (
-        "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = pg_locks.database "
-        "WHERE locktype = 'advisory' AND granted AND objid = $1 AND d.datname = current_database()"
-    )
     async with library.lending.transaction() as tx:
-        before = await tx.fetchval(session, LOCK)
+        before = await leading_session(tx.connection)
     loan = await library.lend("while there is none")
     await asyncio.wait_for(waits.wait(), 10)
 
@@ -147,7 +153,7 @@ async def test_a_relay_that_waits_for_room_in_the_producer_keeps_its_lock(librar
     await eventually(lease_is_over)
     assert worker.relay.leads
     async with library.lending.transaction() as tx:
-        assert await tx.fetchval(session, LOCK) == before
+        assert await leading_session(tx.connection) == before
     room.set()
     await library.bus.settled()
     assert await library.effects(loan) == ["while there is none"]

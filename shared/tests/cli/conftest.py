@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,16 @@ from ..bus.lending import BookLentV1, BookReturnedV1
 from ..bus.lending import reminders_service as readers_only
 
 LENDING = replace(LIBRARY, readers=replay_requests.answered_by("lending", reminders=["lending.loan.events"]))
+
+TOPIC = "lending.loan.events"
+REQUESTS = "reminders.replay.requests"
+TOPICS = """
+topics:
+  - {name: lending.loan.events, owner: lending, key: loan_id, partitions: 3, retention: forever, cleanup: delete,
+     purpose: Where a loan stands., personal_data: pseudonymous, legal_basis: Library statute § 4, readers: []}
+  - {name: reminders.replay.requests, owner: reminders, key: stream_id, partitions: 3, retention: forever, cleanup: delete,
+     purpose: What a reader misses., personal_data: pseudonymous, legal_basis: Library statute § 5, readers: []}
+"""
 
 
 def reminders_service() -> Service:
@@ -122,6 +133,15 @@ async def library(service_database, town_bus, kafka, topic_prefix, monkeypatch) 
 
     made = Library(databases["lending"], databases["reminders"], start)
     return made
+
+
+@pytest.fixture
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The list of topics of both services."""
+    file = tmp_path / "topics.yaml"
+    file.write_text(TOPICS, encoding="utf-8")
+    monkeypatch.setenv("AMTSBUS_TOPICS_FILE", str(file))
+    return file
 
 
 @pytest.fixture

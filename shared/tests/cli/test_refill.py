@@ -8,19 +8,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from amtsbus import refill as refill_module
+from amtsbus.events import Published
+from amtsbus.relay import leading_session
 from amtsbus.testing.servers import EmbeddedKafka
 
 from ..bus.conftest import eventually
-
-TOPIC = "lending.loan.events"
-REQUESTS = "reminders.replay.requests"
-TOPICS = """
-topics:
-  - {name: lending.loan.events, owner: lending, key: loan_id, partitions: 3, retention: forever, cleanup: delete,
-     purpose: Where a loan stands., personal_data: pseudonymous, legal_basis: Library statute § 4, readers: []}
-  - {name: reminders.replay.requests, owner: reminders, key: stream_id, partitions: 3, retention: forever, cleanup: delete,
-     purpose: What a reader misses., personal_data: pseudonymous, legal_basis: Library statute § 5, readers: []}
-"""
+from .conftest import REQUESTS, TOPIC, TOPICS
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -37,13 +30,6 @@ def node(tmp_path_factory):
 def kafka(node):
     """A Kafka of this test's own, since it is going to be lost."""
     return node.bootstrap_servers
-
-
-@pytest.fixture
-def listed(tmp_path, monkeypatch):
-    file = tmp_path / "topics.yaml"
-    file.write_text(TOPICS, encoding="utf-8")
-    monkeypatch.setenv("AMTSBUS_TOPICS_FILE", str(file))
 
 
 async def lose(node):
@@ -154,13 +140,9 @@ async def test_two_refills_at_once_are_one_too_many(library, amtsbus, listed, mo
     await library.lend()
     first = asyncio.create_task(amtsbus("refill", "--why", "first"))
     async with library.lending.transaction() as tx:
-        held = (
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = "
-            "(SELECT oid FROM pg_database WHERE datname = current_database())"
-        )
 
         async def is_held():
-            return await tx.fetchval(held)
+            return await leading_session(tx.connection)
 
         await eventually(is_held)
     second = await amtsbus("refill", "--why", "second")
@@ -200,15 +182,33 @@ async def test_one_topic_that_was_deleted_is_filled_again(running, amtsbus, kafk
     assert first_appearances(await records(kafka, topic_prefix + TOPIC)) == {str(loan): [1, 2]}
 
 
-async def test_a_topic_gets_more_partitions_by_being_filled_again(
-    running, amtsbus, kafka, listed, topic_prefix, tmp_path
-):
+async def test_what_is_left_where_it_is_is_told_with_the_reason(library, amtsbus, listed):
+    fees, trees = "lending.fee.events", "parks.tree.events"
+    other = (
+        "  - {name: %s, owner: %s, key: loan_id, partitions: 3, retention: forever, cleanup: delete, purpose: Fees.,\n"
+        "     personal_data: pseudonymous, legal_basis: Library statute § 6, readers: []}\n"
+    )
+    listed.write_text(TOPICS + other % (fees, "lending") + other % (trees, "parks"))
+    loan = await library.lend("Faust")
+    async with library.lending.transaction() as tx:
+        for topic in (fees, trees, "lending.old.events"):
+            await tx.append(loan, type("Told", (Published,), {}, type="lending.told.v1", topic=topic)())
+    outcome = await amtsbus("refill", "lending", "--topic", TOPIC, "--why", "deleted by mistake")
+    assert outcome.exit_code == 0, outcome.err
+    assert [line for line in outcome.out.splitlines() if "stay where they are" in line] == [
+        f"1 events of {fees} stay where they are: it was not asked for",
+        "1 events of lending.old.events stay where they are: it is not in the list of topics",
+        f"1 events of {trees} stay where they are: in the list of topics it belongs to parks",
+    ]
+
+
+async def test_a_topic_gets_more_partitions_by_being_filled_again(running, amtsbus, kafka, listed, topic_prefix):
     """The one way to another number that keeps the order of a case: delete, and fill again."""
     loans = [await running.lend(f"book {number}") for number in range(10)]
     for loan in loans:
         await running.give_back(loan)
     await running.bus.settled()
-    (tmp_path / "topics.yaml").write_text(TOPICS.replace("partitions: 3", "partitions: 5", 1))
+    listed.write_text(TOPICS.replace("partitions: 3", "partitions: 5", 1))
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:

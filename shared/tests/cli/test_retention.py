@@ -16,17 +16,8 @@ from amtsbus.worker import Worker
 
 from ..bus.conftest import eventually
 from ..bus.past import Past
-from .conftest import LENDING, reminders_service
+from .conftest import LENDING, REQUESTS, TOPIC, TOPICS, reminders_service
 
-TOPIC = "lending.loan.events"
-REQUESTS = "reminders.replay.requests"
-TOPICS = """
-topics:
-  - {name: lending.loan.events, owner: lending, key: loan_id, partitions: 3, retention: forever, cleanup: delete,
-     purpose: Where a loan stands., personal_data: pseudonymous, legal_basis: Library statute § 4, readers: []}
-  - {name: reminders.replay.requests, owner: reminders, key: stream_id, partitions: 3, retention: forever, cleanup: delete,
-     purpose: What a reader misses., personal_data: pseudonymous, legal_basis: Library statute § 5, readers: []}
-"""
 IN_JANUARY = datetime(2016, 1, 15, 12, tzinfo=UTC)
 WHY = ("--why", "records schedule")
 
@@ -36,13 +27,6 @@ def folder(tmp_path):
     folder = tmp_path / "archive"
     folder.mkdir()
     return folder
-
-
-@pytest.fixture
-def listed(tmp_path, monkeypatch):
-    file = tmp_path / "topics.yaml"
-    file.write_text(TOPICS, encoding="utf-8")
-    monkeypatch.setenv("AMTSBUS_TOPICS_FILE", str(file))
 
 
 @pytest.fixture
@@ -166,8 +150,8 @@ async def test_a_gap_closes_with_what_lies_in_the_archive(past, library, amtsbus
         assert await tx.fetchval("SELECT count(*) FROM amtsbus.gaps") == 0
 
 
-async def test_what_is_compacted_is_never_published_from_the_archive_again(past, amtsbus, folder, listed, tmp_path):
-    (tmp_path / "topics.yaml").write_text(TOPICS.replace("cleanup: delete", "cleanup: compact"))
+async def test_what_is_compacted_is_never_published_from_the_archive_again(past, amtsbus, folder, listed):
+    listed.write_text(TOPICS.replace("cleanup: delete", "cleanup: compact"))
     await past.append(IN_JANUARY, new_id(), "Faust")
     await amtsbus("retention", "archive", "lending", "--older-than", "P10Y", "--archive", str(folder), *WHY)
     [archived] = folder.iterdir()

@@ -137,7 +137,7 @@ async def test_without_a_service_to_look_at_it_says_so(library, amtsbus, monkeyp
     monkeypatch.delenv("REMINDERS_DATABASE_URL")
     outcome = await amtsbus("status")
     assert outcome.exit_code == 1
-    assert "no service to look at" in outcome.err
+    assert "none of the services that are installed here has its <SERVICE>_DATABASE_URL set" in outcome.err
 
 
 @pytest.mark.parametrize("name", ["lending", "reminders"])

@@ -27,12 +27,11 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
-import asyncpg
 import structlog
 from amtsbus import failpoints
 from amtsbus.errors import ConflictError
 from amtsbus.ids import new_id
-from amtsbus.postgres import Database, Tx
+from amtsbus.postgres import NO_ANSWER, Database, Tx
 from amtsbus.service import Running
 from prometheus_client import Counter, Gauge
 
@@ -60,13 +59,7 @@ MAIL_SERVER_AWAY = Gauge("notifications_mail_server_away", "1 while the mail ser
 
 T = TypeVar("T")
 
-_DATABASE_AWAY = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresError,
-    ConflictError,
-)
+_DATABASE_AWAY = (*NO_ANSWER, ConflictError)
 
 
 async def send_emails(running: Running) -> None:

@@ -1,6 +1,7 @@
 """The settings and the database of the service that a command is about."""
 
 import getpass
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
     from amtsbus.settings import Settings
 
 ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The service's name, for example permits.")]
+Services = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SERVICE]...", help="Default: all that are installed and whose <SERVICE>_DATABASE_URL is set."
+    ),
+]
 By = Annotated[str | None, typer.Option("--by", help="Who does this; default: the user of this system.")]
 Why = Annotated[str | None, typer.Option("--why", metavar="TEXT", help="Why you do this; it is recorded.")]
+Consumer = Annotated[str | None, typer.Option(help="Only those of this consumer group.")]
 
 
 def settings_of(declared: "type[Settings]", name: str, **overrides: object) -> "Settings":
@@ -50,6 +58,20 @@ def quiet() -> None:
 
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+def configured_services() -> list[str]:
+    """The services that are installed here and whose database is configured, by name.
+
+    Raises:
+        CommandFailedError: there is none.
+    """
+    from amtsbus.service import installed_services
+
+    names = [name for name in sorted(installed_services()) if f"{name.upper()}_DATABASE_URL" in os.environ]
+    if not names:
+        raise CommandFailedError("none of the services that are installed here has its <SERVICE>_DATABASE_URL set")
+    return names
 
 
 @asynccontextmanager

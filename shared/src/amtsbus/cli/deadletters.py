@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amtsbus.cli.databases import By, ServiceName, Why, opened, operator, reason
+from amtsbus.cli.databases import By, Consumer, ServiceName, Why, opened, operator, reason
 from amtsbus.cli.failures import CommandFailedError
-from amtsbus.cli.output import AsJson, command_group, print_json, print_table, shown
+from amtsbus.cli.output import AsJson, OutputFile, command_group, print_json, print_table, print_written, shown, writing
 from amtsbus.cli.times import span
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ LetterId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The number t
 OptionalId = Annotated[
     int | None, typer.Argument(metavar="[ID]", min=1, help="The number that `deadletters list` shows.")
 ]
-Consumer = Annotated[str | None, typer.Option(help="Only those of this consumer group.")]
 Key = Annotated[str | None, typer.Option(help="Only this key: a case, a person, a message.")]
 ReasonPart = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Only where the reason contains this text.")
@@ -399,9 +397,7 @@ def _report(service: str, outcomes: list[dict[str, Any]], wait: float, as_json: 
 @app.command()
 def export(
     service: ServiceName,
-    file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Where to write them; default: standard output.")
-    ] = None,
+    file: OutputFile = None,
     consumer: Consumer = None,
     key: Key = None,
     reason_part: ReasonPart = None,
@@ -423,11 +419,7 @@ def export(
     choice = _choice(consumer, key, reason_part, event_type, older_than)
     taking = (operator(by), reason(why)) if with_content else None
     written = asyncio.run(_export(service, choice, file, taking))
-    if file is not None:
-        if as_json:
-            print_json({"dead_letters": written, "file": str(file)})
-        else:
-            typer.echo(f"{written} dead letters written to {file}")
+    print_written(written, "dead letters", file, as_json=as_json)
 
 
 async def _export(name: str, choice: "Choice", file: Path | None, taking: tuple[str, str] | None) -> int:
@@ -443,14 +435,10 @@ async def _export(name: str, choice: "Choice", file: Path | None, taking: tuple[
                 about = f"{sum(key.waiting for key in keys)} dead letters of {groups}"
                 await operations.record(tx, by=by, action="export dead letters with content", about=about, why=why)
         written = 0
-        out = sys.stdout if file is None else file.open("w", encoding="utf-8")
-        try:
+        with writing(file) as out:
             async for letter in _letters(database, keys):
                 out.write(json.dumps(_exported(letter, taking is not None), ensure_ascii=False, default=str) + "\n")
                 written += 1
-        finally:
-            if file is not None:
-                out.close()
         return written
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amtsbus.cli.databases import By, ServiceName, Why, opened, operator, reason
+from amtsbus.cli.databases import By, Consumer, ServiceName, Why, opened, operator, reason
 from amtsbus.cli.failures import CommandFailedError
 from amtsbus.cli.output import AsJson, command_group, print_json, print_table
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from amtsbus.postgres import Database
 
 app = command_group("Events that never came to a reader: see which, and ask their publisher for them.")
-
-Consumer = Annotated[str | None, typer.Option(help="Only those of this consumer group.")]
 
 _PAGE = 500
 _ALL = 1_000_000
@@ -41,12 +39,16 @@ def show_gaps(
     if not found:
         typer.echo("nothing is missing")
         return
-    print_table(
-        ["Group", "Topic", "Stream", "Sequences", "Since"],
-        [(one.consumer, one.topic, one.stream_id, one.sequences, one.since) for one in found],
-    )
+    _print(found)
     if len(found) == limit:
         typer.echo(f"the first {limit} streams; more with --limit")
+
+
+def _print(missing: "list[MissingEvents]") -> None:
+    print_table(
+        ["Group", "Topic", "Stream", "Sequences", "Since"],
+        [(one.consumer, one.topic, one.stream_id, one.sequences, one.since) for one in missing],
+    )
 
 
 def _as_json(one: "MissingEvents") -> dict[str, object]:
@@ -103,10 +105,7 @@ def ask(
             typer.echo("nothing is missing any more")
     if wait and remaining:
         if not as_json:
-            print_table(
-                ["Group", "Topic", "Stream", "Sequences", "Since"],
-                [(one.consumer, one.topic, one.stream_id, one.sequences, one.since) for one in remaining[:100]],
-            )
+            _print(remaining[:100])
         raise CommandFailedError(
             f"{missing} events of {len(remaining)} streams are still missing after {wait:.0f} s. Are the workers of {service} "
             "and of the publisher running? What its journal does not hold any more comes from its archive."

@@ -15,6 +15,7 @@ import typer
 from amtsbus.cli.databases import By, ServiceName, Why, opened, operator, reason
 from amtsbus.cli.failures import CommandFailedError
 from amtsbus.cli.output import AsJson, command_group, duration, print_json, print_table
+from amtsbus.cli.times import instant
 
 if TYPE_CHECKING:
     from amtsbus.postgres import Database
@@ -57,16 +58,6 @@ async def _status(name: str) -> "JournalStatus":
         return await replay.status(tx)
 
 
-def _instant(text: str) -> datetime:
-    from amtsbus.clock import BERLIN
-
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date or time; write 2026-03-02 or 2026-03-02T09:00") from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=BERLIN)
-
-
 @app.command()
 def replay(
     service: ServiceName,
@@ -78,13 +69,13 @@ def replay(
     since: Annotated[
         datetime | None,
         typer.Option(
-            parser=_instant,
+            parser=instant,
             metavar="TIME",
             help="Only what happened at or after this (ISO 8601, local time of the city).",
         ),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(parser=_instant, metavar="TIME", help="Only what happened before this.")
+        datetime | None, typer.Option(parser=instant, metavar="TIME", help="Only what happened before this.")
     ] = None,
     event_type: Annotated[str | None, typer.Option("--type", help="Only events of this type.")] = None,
     to_topic: Annotated[
@@ -280,13 +271,17 @@ async def _replay(order: Order, by: str, why: str) -> Outcome:
         about = f"{outcome.matching} events: {' '.join(order.options) or 'the whole journal'}"
         async with database.transaction() as tx:
             await operations.record(tx, by=by, action="replay", about=about, why=why)
+        task = asyncio.current_task()
         try:
             with typer.progressbar(length=outcome.matching, label="replaying", file=sys.stderr) as bar:
                 async for progress in _published(order, service, settings, database):
                     bar.update(progress.events - outcome.events)
                     outcome.events, outcome.position = progress.events, progress.position
+                    if task is not None and task.cancelling():
+                        # Before Python 3.12 the driver's wait_for forgets a cancellation that comes together with its answer.
+                        raise asyncio.CancelledError
         except asyncio.CancelledError:
-            if (task := asyncio.current_task()) is not None:
+            if task is not None:
                 task.uncancel()  # what follows is the orderly end
             outcome.stopped = Outcome.INTERRUPTED
         except RelayStandsStillError as error:

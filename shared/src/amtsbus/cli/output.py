@@ -3,13 +3,18 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TextIO
 
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+OutputFile = Annotated[
+    Path | None, typer.Option("--file", metavar="FILE", help="Where to write them; default: standard output.")
+]
 
 
 def command_group(purpose: str) -> typer.Typer:
@@ -39,6 +44,26 @@ def plain(value: Any) -> Any:
 
 def _as_text(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+@contextmanager
+def writing(file: Path | None) -> Iterator[TextIO]:
+    """What the lines of an export go to: the file, or standard output where there is none."""
+    if file is None:
+        yield sys.stdout
+        return
+    with file.open("w", encoding="utf-8") as out:
+        yield out
+
+
+def print_written(count: int, what: str, file: Path | None, *, as_json: bool) -> None:
+    """Say how many of `what` were written to the file; on standard output nothing follows the lines themselves."""
+    if file is None:
+        return
+    if as_json:
+        print_json({what.replace(" ", "_"): count, "file": str(file)})
+    else:
+        typer.echo(f"{count} {what} written to {file}")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

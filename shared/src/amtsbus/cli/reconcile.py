@@ -1,7 +1,6 @@
 """`amtsbus reconcile`: what a publisher published, held against what a reader has seen; `amtsbus journal heads`."""
 
 import asyncio
-import sys
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ import typer
 
 from amtsbus.cli.databases import By, ServiceName, Why, opened, operator, reason, settings_of
 from amtsbus.cli.failures import CommandFailedError
-from amtsbus.cli.output import AsJson, plain, print_json, print_table
+from amtsbus.cli.output import AsJson, OutputFile, plain, print_json, print_table, print_written, writing
 from amtsbus.cli.times import instant
 
 if TYPE_CHECKING:
@@ -25,9 +24,7 @@ _NOTED_AT_ONCE = 500
 
 def heads(
     service: ServiceName,
-    file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Where to write them; default: standard output.")
-    ] = None,
+    file: OutputFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the newest event of every stream, for the operator of a reader (`amtsbus reconcile READER --heads FILE`).
@@ -36,21 +33,14 @@ def heads(
 
     Example: amtsbus journal heads permits --file permits.heads
     """
-    written = asyncio.run(_heads(service, file))
-    if file is not None:
-        if as_json:
-            print_json({"streams": written, "file": str(file)})
-        else:
-            typer.echo(f"{written} streams written to {file}")
+    print_written(asyncio.run(_heads(service, file)), "streams", file, as_json=as_json)
 
 
 async def _heads(name: str, file: Path | None) -> int:
     from amtsbus.reconcile import write_heads
 
     async with opened(name) as (_, _, database):
-        if file is None:
-            return await write_heads(name, database, sys.stdout)
-        with file.open("w", encoding="utf-8") as out:
+        with writing(file) as out:
             return await write_heads(name, database, out)
 
 

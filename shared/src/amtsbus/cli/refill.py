@@ -1,7 +1,6 @@
 """`amtsbus refill`: Kafka was lost, or one of its topics, and is filled again from the journals."""
 
 import asyncio
-import os
 import sys
 import time
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amtsbus.cli.databases import By, Why, operator, quiet, reason, settings_of
+from amtsbus.cli.databases import By, Services, Why, configured_services, operator, quiet, reason, settings_of
 from amtsbus.cli.failures import CommandFailedError
 from amtsbus.cli.output import AsJson, plain, print_json, print_table
+from amtsbus.cli.topics import TopicsFile
 
 if TYPE_CHECKING:
     from amtsbus.refill import Department, Plan, Refilled
@@ -22,12 +22,7 @@ _STANDS_STILL_SECONDS = 90.0
 
 
 def refill(
-    services: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[SERVICE]...", help="Default: all that are installed and whose database is configured."
-        ),
-    ] = None,
+    services: Services = None,
     why: Why = None,
     topic: Annotated[str | None, typer.Option(help="Only this topic: it alone was lost.")] = None,
     archive: Annotated[
@@ -37,10 +32,7 @@ def refill(
     journal_only: Annotated[
         bool, typer.Option("--journal-only", help="Leave out the months that lie in the archive.")
     ] = False,
-    file: Annotated[
-        Path | None,
-        typer.Option("--file", help="The list of topics; default: AMTSBUS_TOPICS_FILE or deploy/topics.yaml."),
-    ] = None,
+    file: TopicsFile = None,
     replication_factor: Annotated[
         int, typer.Option(min=1, max=9, help="Copies of each partition of a topic that is created.")
     ] = 1,
@@ -59,7 +51,11 @@ def refill(
 
     Example: amtsbus refill --why "disk of broker 1 lost, ticket 4711" --wait 3600
     """
-    departments = _departments(services or [], topic, archive, file)
+    from amtsbus.contracts.places import topics_file
+    from amtsbus.topics import load
+
+    listed = load(file or topics_file())
+    departments = _departments(services or configured_services(), topic, archive, listed)
     plans, missing = asyncio.run(_plan(departments))
     _refuse_half_an_archive(plans, archive, journal_only=journal_only)
     if dry_run:
@@ -84,7 +80,7 @@ def refill(
         )
         for plan in plans:
             for name, count in plan.left_out.items():
-                typer.echo(f"{count} events of {name} stay where they are: it is not in the list of topics")
+                typer.echo(f"{count} events of {name} stay where they are: {_why_left(name, plan.service, listed)}")
         typer.echo("everything is published" if wait and not remaining else "the relays publish; see: amtsbus status")
     if remaining:
         raise CommandFailedError(
@@ -92,24 +88,27 @@ def refill(
         )
 
 
-def _departments(names: list[str], topic: str | None, archive: Path | None, file: Path | None) -> "list[Department]":
-    from amtsbus.contracts.places import topics_file
-    from amtsbus.refill import Department
-    from amtsbus.service import installed_services, load_service
-    from amtsbus.topics import load
+def _why_left(name: str, service: str, listed: "tuple[Topic, ...]") -> str:
+    owner = next((topic.owner for topic in listed if topic.name == name), None)
+    if owner is None:
+        return "it is not in the list of topics"
+    return "it was not asked for" if owner == service else f"in the list of topics it belongs to {owner}"
 
-    chosen = names or [name for name in sorted(installed_services()) if f"{name.upper()}_DATABASE_URL" in os.environ]
-    if not chosen:
-        raise CommandFailedError("no database is configured (for example PERMITS_DATABASE_URL): name the services")
-    listed = load(file or topics_file())
+
+def _departments(
+    names: list[str], topic: str | None, archive: Path | None, listed: "tuple[Topic, ...]"
+) -> "list[Department]":
+    from amtsbus.refill import Department
+    from amtsbus.service import load_service
+
     departments = []
-    for name in dict.fromkeys(chosen):
+    for name in dict.fromkeys(names):
         service = load_service(name)
         own = tuple(one for one in listed if one.owner == name and topic in (None, one.name))
         if own:
             departments.append(Department(settings_of(service.settings, name), own, archive))
     if not departments:
-        raise CommandFailedError(_nothing_to_fill(listed, chosen, topic), exit_code=2)
+        raise CommandFailedError(_nothing_to_fill(listed, names, topic), exit_code=2)
     return departments
 
 

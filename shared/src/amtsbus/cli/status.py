@@ -1,24 +1,15 @@
 """`amtsbus status`: how the services are, and what of them needs a human."""
 
 import asyncio
-import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from amtsbus.cli.databases import quiet, settings_of
-from amtsbus.cli.failures import CommandFailedError
+from amtsbus.cli.databases import Services, configured_services, quiet, settings_of
 from amtsbus.cli.output import AsJson, duration, plain, print_json, print_table, shown
 
 if TYPE_CHECKING:
     from amtsbus.status import ReaderStatus, RelayStatus, ServiceStatus
-
-Services = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[SERVICE]...", help="Default: all that are installed and whose <SERVICE>_DATABASE_URL is set."
-    ),
-]
 
 
 def status(services: Services = None, as_json: AsJson = False) -> None:
@@ -39,17 +30,12 @@ def status(services: Services = None, as_json: AsJson = False) -> None:
 
 
 async def _status(names: list[str]) -> "list[ServiceStatus]":
-    from amtsbus.service import installed_services, load_service
+    from amtsbus.service import load_service
     from amtsbus.settings import Settings
     from amtsbus.status import of_service
 
     quiet()
-    chosen = names or [name for name in sorted(installed_services()) if f"{name.upper()}_DATABASE_URL" in os.environ]
-    if not chosen:
-        raise CommandFailedError(
-            "no service to look at: none of those installed here has its <SERVICE>_DATABASE_URL set"
-        )
-    services = [load_service(name) for name in chosen]
+    services = [load_service(name) for name in names or configured_services()]
     # The shared half of the settings is all that matters here; a service's own may not be at hand for every one.
     return list(
         await asyncio.gather(*(of_service(service, settings_of(Settings, service.name)) for service in services))

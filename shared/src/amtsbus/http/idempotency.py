@@ -147,4 +147,4 @@ async def sweep_once(database: Database) -> int:
     """Forget at most `SWEPT_AT_ONCE` expired answers; returns how many."""
     async with database.transaction() as tx:
         command = await tx.execute(_SWEEP, KEPT_FOR, SWEPT_AT_ONCE)
-    return int(command.removeprefix("DELETE "))
+    return int(command.split()[-1])

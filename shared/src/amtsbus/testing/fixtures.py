@@ -25,6 +25,7 @@ from aiokafka.errors import for_code
 from amtsbus import migrate
 from amtsbus.clock import FixedClock
 from amtsbus.postgres import Database
+from amtsbus.relay import leading_session
 from amtsbus.service import Service
 from amtsbus.settings import Environment, Settings
 from amtsbus.testing.servers import FAST_AND_FORGETFUL, EmbeddedKafka, EmbeddedPostgres
@@ -228,6 +229,16 @@ class Bus:
             lag = sum(ends[tp] - (committed[tp].offset if tp in committed else 0) for tp in partitions)
             if lag:
                 yield f"{reader.group}: lag {lag}"
+
+
+async def end_relay_session(url: str) -> bool:
+    """End the database session of the relay at work, as a router or an operator may; returns whether there was one."""
+    owner = await asyncpg.connect(url)
+    try:
+        leading = await leading_session(owner)
+        return leading is not None and await owner.fetchval("SELECT pg_terminate_backend($1)", leading.pid)
+    finally:
+        await owner.close()
 
 
 async def admin_partitions(admin: AIOKafkaAdminClient, topic: str) -> list[int]:
