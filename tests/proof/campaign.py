@@ -122,7 +122,7 @@ class _Campaign:
                 load.result()
                 raise CampaignFailedError("the load ended before the last fault")
             await everything
-            self.say("The last fault is over; everything is made whole, and nobody asks for anything new.")
+            self.say("The last fault is over; when everything is ready again, nobody asks for anything new.")
             missing = await self.city.whole()
             if missing:
                 self.say(f"not ready after two minutes without a fault: {', '.join(missing)}")

@@ -99,6 +99,12 @@ class Authority:
             await self.publish(kind, application_id, on=on)
             steps = [step for step in steps if step[1]]
 
+    async def rests(self) -> None:
+        """Wait until the relay has noted everything as published, which is after readers have it."""
+        async with asyncio.timeout(20):
+            while await self.past.owner.fetchval("SELECT count(*) FROM amtsbus.unpublished"):
+                await asyncio.sleep(0.05)
+
     async def operates(self, *arguments: str) -> None:
         """Its operator types a command."""
         assert await asyncio.to_thread(run, arguments) == 0, arguments
