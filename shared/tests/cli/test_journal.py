@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,8 @@ async def test_an_interrupted_replay_says_how_to_go_on(running, amtsbus, monkeyp
         cwd=TREE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # Whoever runs these tests in the background lets them ignore Ctrl-C; an operator's terminal does not.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
     async def has_begun():
