@@ -1,7 +1,6 @@
 """`amtsbus journal`: an operator sees what is not published, and publishes parts of the journal again."""
 
 import asyncio
-import contextlib
 import signal
 import sys
 from functools import partial
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer
 from amtsbus import replay
-from amtsbus.cli.journal import Order, _replay
 from amtsbus.testing.fixtures import create_topics
 
 from ..bus.conftest import eventually
@@ -217,31 +215,6 @@ async def test_an_interrupted_replay_says_how_to_go_on(running, amtsbus, monkeyp
     assert actions[-1] == ("op-17", "replay stopped", f"{position} of 30 events, up to position {position}")
     rest = await amtsbus("journal", "replay", "lending", "--after-position", str(position), "--json", *WHY)
     assert rest.json["replayed"] == 30 - position
-
-
-async def test_a_replay_stops_even_where_the_driver_forgets_that_it_was_asked_to(running, monkeypatch):
-    """Before Python 3.12 a cancellation is lost that comes together with an answer."""
-
-    async def forgetful(*_, **__):
-        for number in range(1, 101):
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(0.01)
-            yield replay.Progress(number, number)
-
-    monkeypatch.setattr(replay, "replay", forgetful)
-    await running.lend()
-    await running.bus.settled()
-    order = Order("lending", replay.Selection(), None, (), 5, False, 1)
-    replaying = asyncio.create_task(_replay(order, "op-17", "drill"))
-
-    async def has_begun():
-        return await running.operator_actions(running.lending)
-
-    await eventually(has_begun)
-    replaying.cancel()
-    outcome = await replaying
-    assert outcome.stopped == "interrupted"
-    assert outcome.events < 100
 
 
 async def test_a_replay_without_a_worker_ends_and_says_so(library, amtsbus, monkeypatch):

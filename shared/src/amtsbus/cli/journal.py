@@ -271,17 +271,13 @@ async def _replay(order: Order, by: str, why: str) -> Outcome:
         about = f"{outcome.matching} events: {' '.join(order.options) or 'the whole journal'}"
         async with database.transaction() as tx:
             await operations.record(tx, by=by, action="replay", about=about, why=why)
-        task = asyncio.current_task()
         try:
             with typer.progressbar(length=outcome.matching, label="replaying", file=sys.stderr) as bar:
                 async for progress in _published(order, service, settings, database):
                     bar.update(progress.events - outcome.events)
                     outcome.events, outcome.position = progress.events, progress.position
-                    if task is not None and task.cancelling():
-                        # Before Python 3.12 the driver's wait_for forgets a cancellation that comes together with its answer.
-                        raise asyncio.CancelledError
         except asyncio.CancelledError:
-            if task is not None:
+            if (task := asyncio.current_task()) is not None:
                 task.uncancel()  # what follows is the orderly end
             outcome.stopped = Outcome.INTERRUPTED
         except RelayStandsStillError as error:
