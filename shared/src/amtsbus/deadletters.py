@@ -15,7 +15,7 @@ from uuid import UUID
 
 from amtsbus import inbox, operations
 from amtsbus.kafka import MalformedRecordError, Record, meta_of
-from amtsbus.postgres import Row, Tx
+from amtsbus.postgres import Row, Tx, affected
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ async def _have_retried(tx: Tx, places: Sequence[Place], by: str) -> int:
         *_columns(places),
         by,
     )
-    return int(tag.split()[-1])
+    return affected(tag)
 
 
 async def skip(tx: Tx, dead_letter_id: int, *, by: str, why: str, remembers_gaps: bool = True) -> bool:

@@ -15,7 +15,7 @@ import asyncpg
 
 from amtsbus.errors import ConflictError
 from amtsbus.events import EventMeta
-from amtsbus.postgres import Tx
+from amtsbus.postgres import Tx, affected
 
 KEPT = timedelta(days=400)
 """So long the inbox remembers an event's id: longer than any topic keeps events that is not kept for ever."""
@@ -251,7 +251,7 @@ async def advance(tx: Tx, consumer: str, topic: str, reached: Mapping[UUID, Mark
         [mark.event_id for _, mark in ordered],
         [mark.occurred_at for _, mark in ordered],
     )
-    return int(tag.split()[-1]) == len(ordered)
+    return affected(tag) == len(ordered)
 
 
 async def sweep(tx: Tx, older_than: datetime, *, at_most: int = SWEPT_AT_ONCE) -> int:
@@ -262,4 +262,4 @@ async def sweep(tx: Tx, older_than: datetime, *, at_most: int = SWEPT_AT_ONCE) -
         older_than,
         at_most,
     )
-    return int(tag.split()[-1])
+    return affected(tag)

@@ -20,7 +20,7 @@ from uuid import UUID
 from amtsbus import gaps, inbox, operations
 from amtsbus.inbox import Mark
 from amtsbus.offsets import Offsets
-from amtsbus.postgres import Database, Tx
+from amtsbus.postgres import Database, Tx, affected
 from amtsbus.reader import Reader
 from amtsbus.relay import partition_of
 
@@ -519,7 +519,7 @@ class Reconciliation:
             [f.first for f in findings],
             [f.event_id for f in findings],
         )
-        return int(tag.split()[-1])
+        return affected(tag)
 
     async def _note_tails(self, tx: Tx, findings: Sequence[Finding]) -> int:
         """Raise the marks to the streams' newest events and note everything below as missing.
@@ -564,7 +564,7 @@ class Reconciliation:
             firsts,
             [f.last for f in noted],
         )
-        return int(tag.split()[-1])
+        return affected(tag)
 
 
 def _columns(

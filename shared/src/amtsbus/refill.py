@@ -20,7 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from amtsbus import kafka, operations, retention
 from amtsbus.clock import SystemClock
-from amtsbus.postgres import Row, Tx
+from amtsbus.postgres import Row, Tx, affected
 from amtsbus.relay import DEADLINE_SECONDS, LOCK, leading_session
 from amtsbus.replay import QUERY_SECONDS, publish
 from amtsbus.settings import Settings
@@ -255,7 +255,7 @@ async def _put_back(
             names,
             timeout=QUERY_SECONDS,
         )
-        done.events = int(tag.split()[-1])
+        done.events = affected(tag)
         [row] = await connection.fetch(
             "SELECT count(*) AS waiting, coalesce(max(position), 0) AS last FROM amtsbus.unpublished "
             "WHERE topic = ANY($1::text[])",

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from amtsbus.postgres import Row, Tx
+from amtsbus.postgres import Row, Tx, affected
 
 from notifications.domain.addressee import Addressee, Language, PostalAddress
 from notifications.domain.delivery import EmailState, MessageState, Outcome
@@ -443,7 +443,7 @@ async def return_expired_claims(tx: Tx) -> int:
         "UPDATE emails SET state = 'queued', claim_id = NULL, claimed_until = NULL "
         "WHERE state = 'claimed' AND claimed_until < clock_timestamp()"
     )
-    return _count(tag)
+    return affected(tag)
 
 
 async def mark_expired_unknown(tx: Tx) -> list[UUID]:
@@ -580,7 +580,3 @@ async def open_counts(tx: Tx) -> dict[str, int]:
         "(SELECT count(*) FROM emails WHERE state = 'unknown') AS unknown"
     )
     return dict(rows[0])
-
-
-def _count(tag: str) -> int:
-    return int(tag.split()[-1])

@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from amtsbus.http.problems import ProblemError
-from amtsbus.postgres import Database, Tx
+from amtsbus.postgres import Database, Tx, affected
 
 if TYPE_CHECKING:
     from amtsbus.service import Running
@@ -146,5 +146,4 @@ async def sweep_idempotency_keys(running: "Running") -> None:
 async def sweep_once(database: Database) -> int:
     """Forget at most `SWEPT_AT_ONCE` expired answers; returns how many."""
     async with database.transaction() as tx:
-        command = await tx.execute(_SWEEP, KEPT_FOR, SWEPT_AT_ONCE)
-    return int(command.split()[-1])
+        return affected(await tx.execute(_SWEEP, KEPT_FOR, SWEPT_AT_ONCE))
