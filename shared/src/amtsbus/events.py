@@ -46,6 +46,9 @@ class Published(BaseModel):
     The docstring and every field's description and example go into the contract, so all three are required
     (`amtsbus contracts check` refuses an event without). A new optional field keeps the version; anything else is a
     new version beside the old one.
+
+    Where several instances of one service have a topic each, its name says so, as `{office}.case.events`; the event then has a
+    field of that name, and `own_topic` is where it goes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +60,11 @@ class Published(BaseModel):
         super().__init_subclass__(**config)
         cls.event_type = _event_type(type, cls)
         cls.topic = topic
+
+    @property
+    def own_topic(self) -> str:
+        """The topic of this very event."""
+        return self.topic.format_map(self.__dict__) if "{" in self.topic else self.topic
 
 
 class Consumed(BaseModel):

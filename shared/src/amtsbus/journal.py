@@ -55,12 +55,12 @@ async def append(
     """Append `events` of the aggregate `stream_id`; see `amtsbus.postgres.Tx.append`, which is how use cases call it."""
     if not events:
         return []
-    if expected is not None and len({event.topic for event in events}) > 1:
+    if expected is not None and len({event.own_topic for event in events}) > 1:
         raise ValueError("expected= is the sequence of one stream; append the events of each topic by themselves")
     traceparent = current_traceparent()
     ids = [new_id() for _ in events]
     arguments = [
-        (stream_id, event.topic, event_id, event.event_type, event.model_dump_json(), traceparent, now)
+        (stream_id, event.own_topic, event_id, event.event_type, event.model_dump_json(), traceparent, now)
         for event_id, event in zip(ids, events, strict=True)
     ]
     try:

@@ -44,8 +44,8 @@ def topic_of(service: str) -> str:
     return f"{service}.replay.requests"
 
 
-def asked_by(service: str) -> type[Published]:
-    """The event with which `service` asks the publishers that it reads for a replay."""
+def asked_by(service: str, *, kind: str = "") -> type[Published]:
+    """The event with which `service` (an instance of the package `kind`) asks the publishers that it reads for a replay."""
 
     class SequenceRangeV1(BaseModel):
         """Consecutive places of a stream, both ends included."""
@@ -55,7 +55,7 @@ def asked_by(service: str) -> type[Published]:
         first: int = Field(ge=1, le=_HIGHEST, description="The first sequence that is asked for", examples=[4])
         last: int = Field(ge=1, le=_HIGHEST, description="The last sequence that is asked for", examples=[6])
 
-    class ReplayRequestedV1(Published, type=event_type(service), topic=topic_of(service)):
+    class ReplayRequestedV1(Published, type=event_type(kind or service), topic=topic_of(service)):
         """A reader of this service misses events and asks their publisher to publish them again."""
 
         stream_id: UUID = Field(description="The aggregate whose events are missing", examples=[_STREAM])
@@ -85,12 +85,16 @@ class ReplayRequests(Reader):
         return False
 
 
-def answered_by(publisher: str, **askers: Sequence[str]) -> tuple[Reader, ...]:
-    """The readers with which `publisher` answers the requests of those who read it: each asker with the topics it may read."""
-    return tuple(_answering(publisher, asker, frozenset(topics)) for asker, topics in askers.items())
+def answered_by(publisher: str, *, kind: str = "", **askers: Sequence[str]) -> tuple[Reader, ...]:
+    """The readers with which `publisher` answers the requests of those who read it: each asker with the topics it may read.
+
+    Args:
+        kind: the package of which the askers are instances, if they are.
+    """
+    return tuple(_answering(publisher, asker, frozenset(topics), kind or asker) for asker, topics in askers.items())
 
 
-def _answering(publisher: str, asker: str, topics: frozenset[str]) -> Reader:
+def _answering(publisher: str, asker: str, topics: frozenset[str], kind: str) -> Reader:
     if foreign := sorted(topic for topic in topics if not topic.startswith(f"{publisher}.")):
         raise ValueError(f"{publisher} does not publish on {', '.join(foreign)}")
 
@@ -100,7 +104,7 @@ def _answering(publisher: str, asker: str, topics: frozenset[str]) -> Reader:
         first: int
         last: int
 
-    class ReplayRequested(Consumed, type=event_type(asker)):
+    class ReplayRequested(Consumed, type=event_type(kind)):
         """Which events are asked for: of one stream of one topic, in ranges of sequences."""
 
         stream_id: UUID

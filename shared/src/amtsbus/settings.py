@@ -38,6 +38,13 @@ class Settings(BaseSettings):
     worker_port: int = Field(8001, ge=0, le=65535)
     request_timeout_seconds: float = Field(15.0, gt=0)
     request_body_limit_bytes: int = Field(1_048_576, gt=0)
+    oidc_client_id: str = Field("", description="As which client the service's pages let people log in")
+    oidc_client_secret: SecretStr | None = None
+    web_address: str = Field(
+        "",
+        pattern=r"^(https?://[^/?#@\s]+)?$",
+        description="Where browsers find the service's pages: https://portal.example.org",
+    )
 
     # shared by the city
     environment: Environment = Field(Environment.PRODUCTION, alias="AMTSBUS_ENVIRONMENT")
@@ -64,6 +71,12 @@ class Settings(BaseSettings):
     kafka_ca_file: Path | None = Field(None, alias="KAFKA_CA_FILE")
     oidc_issuer: str = Field("", alias="OIDC_ISSUER", description="The issuer's URL; discovery starts there")
     oidc_audience: str = Field("amtsbus", alias="OIDC_AUDIENCE")
+    assets: Path | None = Field(
+        None,
+        alias="AMTSBUS_ASSETS",
+        description="What pages load, as `python -m amtsbus.web.packing` has made it; default: .assets in or above this folder",
+    )
+    city: str = Field("", alias="AMTSBUS_CITY", description="The city's name at the head of its pages")
 
     @classmethod
     def load(cls, service: str, **overrides: Any) -> Self:
@@ -83,6 +96,8 @@ class Settings(BaseSettings):
                 raise ValueError("AMTSBUS_FAILPOINTS lets processes fail on purpose and is refused in production")
             if self.oidc_issuer.startswith("http://"):
                 raise ValueError("OIDC_ISSUER must be https:// in production")
+            if self.web_address.startswith("http://"):
+                raise ValueError("WEB_ADDRESS must be https:// in production")
         return self
 
     def clock(self) -> Clock:

@@ -10,8 +10,9 @@ Apart from `amtsbus.auth`, which every process loads, because the cryptography i
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from hmac import compare_digest
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -31,6 +32,8 @@ ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 """What we accept in `alg`: signatures by a private key only, so neither `none` nor HS*."""
 TOKEN_TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt", "application/jwt"})
 """What we accept in `typ`, where there is one (RFC 9068 § 2.1); a logout token or a proof is no access token."""
+ID_TOKEN_TYPES: Final = frozenset({"jwt", "application/jwt"})
+"""The same for ID tokens; an access token is none."""
 CLAIMABLE_ROLES: Final = {role.value: role for role in (Role.CITIZEN, *STAFF_ROLES)}
 
 LEEWAY_SECONDS: Final = 30
@@ -72,7 +75,7 @@ def usable_keys(document: Any) -> dict[str, Key]:
 
 @dataclass(slots=True)
 class IssuerKeys:
-    """The keys of an OIDC issuer: found by discovery, kept, and fetched again when they may have changed.
+    """The keys of an OIDC issuer: found by discovery, kept with it, and fetched again when they may have changed.
 
     - They are kept for `ttl_seconds`; a token with an unknown `kid` (the issuer has rotated) has them fetched earlier.
     - No two fetches lie closer than `pause_seconds`, so invented `kid`s cannot hammer the issuer.
@@ -88,6 +91,7 @@ class IssuerKeys:
     monotonic: Callable[[], float] = time.monotonic
 
     _keys: dict[str, Key] | None = None
+    _discovery: dict[str, Any] = field(default_factory=dict)
     _fetched_at: float = 0.0
     _tried_at: float | None = None
     _lock: asyncio.Lock | None = None
@@ -103,6 +107,20 @@ class IssuerKeys:
         if found is None and await self._refresh(unless_newer_than=self._fetched_at):
             found = _pick(await self._current(), kid)
         return found
+
+    @property
+    def known_discovery(self) -> dict[str, Any]:
+        """The discovery document as it was fetched last; empty before that."""
+        return self._discovery
+
+    async def discovery(self) -> dict[str, Any]:
+        """The issuer's discovery document (OpenID Connect Discovery § 3).
+
+        Raises:
+            IdentityProviderAwayError: it cannot be had.
+        """
+        await self._current()
+        return self._discovery
 
     async def _current(self) -> dict[str, Key]:
         if self._keys is None or self.monotonic() - self._fetched_at > self.ttl_seconds:
@@ -139,6 +157,7 @@ class IssuerKeys:
         keys = usable_keys(await self._get(address))
         if not keys:
             raise ValueError("the issuer publishes no usable key")
+        self._discovery = discovery
         return keys
 
     async def _get(self, address: str) -> dict[str, Any]:
@@ -156,12 +175,8 @@ def _pick(keys: dict[str, Key], kid: str | None) -> Key | None:
     return keys.get(kid)
 
 
-class TokenVerifier:
-    """Verifies the access tokens of one issuer.
-
-    A verified token is remembered by its hash until it expires, at most `remember_seconds`: that is how long a key that
-    the issuer has withdrawn can still be in effect.
-    """
+class SignedTokens:
+    """Verifies the tokens that one issuer has signed for one audience, and are of certain types."""
 
     def __init__(
         self,
@@ -169,43 +184,32 @@ class TokenVerifier:
         *,
         issuer: str,
         audience: str,
+        types: frozenset[str],
         now: Callable[[], float] = time.time,
-        remember_seconds: float = 300,
     ) -> None:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
+        self._types = types
         self._now = now
-        self._remember_seconds = remember_seconds
-        self._remembered: dict[bytes, tuple[float, Caller]] = {}
         # Unknown header parameters are none of our business (RFC 7515 § 4); `crit` is checked all the same.
         self._registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 
-    async def caller(self, token: str) -> Caller:
-        """See `Verifier`."""
-        digest = sha256(token.encode()).digest()
-        remembered = self._remembered.get(digest)
-        if remembered is not None:
-            if remembered[0] > self._now():
-                return remembered[1]
-            del self._remembered[digest]
-        claims = await self._verify(token)
-        caller = _caller_of(claims)
-        if len(self._remembered) >= REMEMBERED_TOKENS:
-            del self._remembered[next(iter(self._remembered))]
-        until = min(claims["exp"] + LEEWAY_SECONDS, self._now() + self._remember_seconds)
-        self._remembered[digest] = (until, caller)
-        return caller
+    async def claims(self, token: str) -> dict[str, Any]:
+        """The claims of a token that holds.
 
-    async def _verify(self, token: str) -> dict[str, Any]:
+        Raises:
+            LoginRequiredError: it does not; the message says why, without its content.
+            IdentityProviderAwayError: it cannot be checked now.
+        """
         if len(token) > LONGEST_TOKEN:
             raise LoginRequiredError("the token is too long")
         header = _header_of(token)
         algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ")
         if algorithm not in ALGORITHMS:
             raise LoginRequiredError("the token is signed with an algorithm that is not accepted")
-        if kind is not None and (not isinstance(kind, str) or kind.lower() not in TOKEN_TYPES):
-            raise LoginRequiredError("this is not an access token")
+        if kind is not None and (not isinstance(kind, str) or kind.lower() not in self._types):
+            raise LoginRequiredError("this is a token for something else")
         if kid is not None and not isinstance(kid, str):
             raise LoginRequiredError("the token is malformed")
         key = await self._keys.key(kid)
@@ -237,7 +241,68 @@ class TokenVerifier:
             raise LoginRequiredError("the token is not valid here: sub")
 
 
-def _caller_of(claims: dict[str, Any]) -> Caller:
+class TokenVerifier:
+    """Verifies the access tokens of one issuer.
+
+    A verified token is remembered by its hash until it expires, at most `remember_seconds`: that is how long a key that
+    the issuer has withdrawn can still be in effect.
+    """
+
+    def __init__(
+        self,
+        keys: KeySource,
+        *,
+        issuer: str,
+        audience: str,
+        now: Callable[[], float] = time.time,
+        remember_seconds: float = 300,
+    ) -> None:
+        self._tokens = SignedTokens(keys, issuer=issuer, audience=audience, types=TOKEN_TYPES, now=now)
+        self._now = now
+        self._remember_seconds = remember_seconds
+        self._remembered: dict[bytes, tuple[float, Caller]] = {}
+
+    async def caller(self, token: str) -> Caller:
+        """See `Verifier`."""
+        digest = sha256(token.encode()).digest()
+        remembered = self._remembered.get(digest)
+        if remembered is not None:
+            if remembered[0] > self._now():
+                return remembered[1]
+            del self._remembered[digest]
+        claims = await self._tokens.claims(token)
+        caller = caller_of(claims)
+        if len(self._remembered) >= REMEMBERED_TOKENS:
+            del self._remembered[next(iter(self._remembered))]
+        until = min(claims["exp"] + LEEWAY_SECONDS, self._now() + self._remember_seconds)
+        self._remembered[digest] = (until, caller)
+        return caller
+
+
+class IdTokens:
+    """Verifies the ID tokens with which one issuer tells one client who has logged in (OpenID Connect Core § 3.1.3.7)."""
+
+    def __init__(self, keys: KeySource, *, issuer: str, client_id: str, now: Callable[[], float] = time.time) -> None:
+        self._tokens = SignedTokens(keys, issuer=issuer, audience=client_id, types=ID_TOKEN_TYPES, now=now)
+        self._client_id = client_id
+
+    async def claims(self, token: str, nonce: str) -> dict[str, Any]:
+        """The claims of an ID token that was issued for the log-in that `nonce` belongs to.
+
+        Raises:
+            LoginRequiredError: it does not hold, or is of another log-in.
+            IdentityProviderAwayError: it cannot be checked now.
+        """
+        claims = await self._tokens.claims(token)
+        audience, party, told = claims["aud"], claims.get("azp"), claims.get("nonce")
+        if (isinstance(audience, list) and len(audience) > 1 and party is None) or party not in (None, self._client_id):
+            raise LoginRequiredError("the token is not valid here: azp")
+        if not isinstance(told, str) or not compare_digest(told.encode(), nonce.encode()):
+            raise LoginRequiredError("the token is not valid here: nonce")
+        return claims
+
+
+def caller_of(claims: dict[str, Any]) -> Caller:
     """The caller that verified claims describe; roles that we do not know are the issuer's own business."""
     named, department, name = claims.get("roles"), claims.get("department"), claims.get("name")
     return Caller(

@@ -3,7 +3,8 @@
 Topics are created from this list and from nowhere else; brokers do not create any by themselves.
 """
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -13,7 +14,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _TOPIC_ALREADY_EXISTS = 36
-_NAME = r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)+$"
+_SEGMENT = r"(\{office\}|[a-z])([a-z0-9-]|\{office\})*"
+_NAME = rf"^{_SEGMENT}(\.{_SEGMENT})+$"
+_SERVICE = r"^([a-z][a-z0-9_-]*|\{office\})$"
+EACH_OFFICE = "{office}"
+"""Stands in the list for the name of each of its offices."""
 
 
 class TopicListError(Exception):
@@ -25,7 +30,7 @@ class TopicReader(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    service: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    service: str = Field(pattern=_SERVICE)
     group: str = Field(pattern=_NAME)
     purpose: str = Field(min_length=1)
 
@@ -40,7 +45,7 @@ class Topic(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=_NAME)
-    owner: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    owner: str = Field(pattern=_SERVICE)
     key: str = Field(min_length=1)
     partitions: int = Field(ge=1, le=1000)
     retention: Literal["forever"] | timedelta
@@ -65,6 +70,7 @@ class Topic(BaseModel):
 class _TopicList(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+    offices: tuple[str, ...] = ()
     topics: tuple[Topic, ...]
 
     @model_validator(mode="after")
@@ -78,15 +84,75 @@ class _TopicList(BaseModel):
 
 
 def load(path: Path) -> tuple[Topic, ...]:
-    """Read the list of topics.
+    """Read the list of topics: each one that there is, those of every office too.
 
     Raises:
         TopicListError: the file is missing or says something that a list of topics cannot say.
     """
+    listed = _read(path)
+    topics = [one for topic in listed.topics for one in _each(topic, listed.offices)]
     try:
-        return _TopicList.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).topics
+        return _TopicList(topics=tuple(topics)).topics
+    except ValueError as error:
+        raise TopicListError(f"{path}: {error}") from error
+
+
+def patterns(path: Path) -> tuple[Topic, ...]:
+    """The list of topics as it is written, with `{office}` where each office's name stands.
+
+    Raises:
+        TopicListError: see `load`.
+    """
+    return _read(path).topics
+
+
+def offices() -> tuple[str, ...]:
+    """The offices that have topics of their own: AMTSBUS_OFFICES (names with commas between them), else those of the list.
+
+    Raises:
+        TopicListError: there is neither.
+    """
+    if (configured := os.environ.get("AMTSBUS_OFFICES")) is not None:
+        return tuple(name for name in (part.strip() for part in configured.split(",")) if name)
+    return _read(find()).offices
+
+
+def find(*starts: Path) -> Path:
+    """The list of topics: AMTSBUS_TOPICS_FILE, else `deploy/topics.yaml` in or above one of `starts` or the present folder.
+
+    Raises:
+        TopicListError: there is none.
+    """
+    if configured := os.environ.get("AMTSBUS_TOPICS_FILE"):
+        return Path(configured)
+    looked = [*starts, Path.cwd()]
+    for start in looked:
+        for folder in (start, *start.parents):
+            if (found := folder / "deploy" / "topics.yaml").is_file():
+                return found
+    raise TopicListError(
+        f"no deploy/topics.yaml in {looked[0]} or above it. Run this in the working tree, or set AMTSBUS_TOPICS_FILE."
+    )
+
+
+def _read(path: Path) -> _TopicList:
+    try:
+        return _TopicList.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValueError) as error:
         raise TopicListError(f"{path}: {error}") from error
+
+
+def _each(topic: Topic, offices: Iterable[str]) -> Iterator[Topic]:
+    if EACH_OFFICE in topic.name:
+        written = topic.model_dump_json()
+        yield from (Topic.model_validate_json(written.replace(EACH_OFFICE, office)) for office in offices)
+        return
+    readers = [
+        TopicReader.model_validate_json(reader.model_dump_json().replace(EACH_OFFICE, office))
+        for reader in topic.readers
+        for office in (offices if EACH_OFFICE in reader.group else [""])
+    ]
+    yield topic.model_copy(update={"readers": tuple(readers)})
 
 
 async def create_missing(

@@ -31,6 +31,8 @@ log = structlog.get_logger("amtsbus.worker")
 RESTART_SECONDS = 2.0
 SWEEP_SECONDS = 3600.0
 PREPARE_SECONDS = 24 * 3600.0
+SESSIONS_SECONDS = 300.0
+SESSIONS_AT_ONCE = 1000
 
 
 class Worker:
@@ -54,7 +56,10 @@ class Worker:
         relay = asyncio.create_task(_supervise("relay", self.relay.run))
         others = [asyncio.create_task(_supervise("readers", self.readers.run))]
         running = Running(self.settings, self.database)
-        for task in (*self.service.tasks, _prepare_journal, _sweep_inbox, sweep_idempotency_keys):
+        of_chassis = [_prepare_journal, _sweep_inbox, sweep_idempotency_keys]
+        if self.service.web is not None:
+            of_chassis.append(_sweep_sessions)
+        for task in (*self.service.tasks, *of_chassis):
             name = getattr(task, "__name__", type(task).__name__)
             others.append(asyncio.create_task(_supervise(name, partial(task, running))))
         try:
@@ -143,6 +148,17 @@ async def _sweep_inbox(running: Running) -> None:
             swept = await inbox.sweep(tx, datetime.now(UTC) - inbox.KEPT)
         if swept < inbox.SWEPT_AT_ONCE:
             await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _sweep_sessions(running: Running) -> None:
+    """Delete, in portions, sessions of browsers that are over."""
+    from amtsbus.web import sessions
+
+    while True:
+        async with running.database.transaction() as tx:
+            swept = await sessions.sweep(tx, SESSIONS_AT_ONCE)
+        if swept < SESSIONS_AT_ONCE:
+            await asyncio.sleep(SESSIONS_SECONDS)
 
 
 def collect_garbage_rarely() -> None:

@@ -150,11 +150,13 @@ async def save(tx: Tx, case: Case) -> None:
     _settle(case)
 
 
-async def history(tx: Tx, case_id: UUID) -> list[HistoryEntry]:
-    """Everything that happened to a case, oldest first."""
+async def history(tx: Tx, case_id: UUID, *, after_version: int = 0) -> list[HistoryEntry]:
+    """Everything that happened to a case, oldest first; or what happened since it was at `after_version`."""
     rows = await tx.fetch(
-        "SELECT who, at, what, about, state, reason FROM amtsbus.case_history WHERE case_id = $1 ORDER BY version, nth",
+        "SELECT who, at, what, about, state, reason FROM amtsbus.case_history WHERE case_id = $1 AND version > $2 "
+        "ORDER BY version, nth",
         case_id,
+        after_version,
     )
     return [HistoryEntry(**row) for row in rows]
 

@@ -15,10 +15,12 @@ from amtsbus.cli import (
     deadletters,
     gaps,
     journal,
+    procedures,
     processes,
     reconcile,
     refill,
     retention,
+    sessions,
     status,
     topics,
 )
@@ -30,11 +32,13 @@ app = command_group(
 )
 app.command()(processes.api)
 app.command()(processes.worker)
+app.command()(processes.together)
 app.command()(processes.migrate)
 app.command()(status.status)
 app.command()(reconcile.reconcile)
 journal.app.command()(reconcile.heads)
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(procedures.app, name="procedures")
 app.add_typer(journal.app, name="journal")
 app.add_typer(gaps.app, name="gaps")
 app.add_typer(deadletters.app, name="deadletters")
@@ -42,6 +46,7 @@ app.command()(actions.actions)
 app.add_typer(topics.app, name="topics")
 app.add_typer(retention.app, name="retention")
 app.command()(refill.refill)
+app.add_typer(sessions.app, name="sessions")
 
 
 def main() -> None:

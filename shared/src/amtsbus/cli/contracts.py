@@ -47,7 +47,7 @@ def generate(
             shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
             typer.echo(f"{'wrote' if file.exists() else 'removed'} {shown}")
         if not written and not refused:
-            typer.echo(f"{service.name}: the contracts are up to date")
+            typer.echo(f"{service.package}: the contracts are up to date")
     _report(findings)
 
 
@@ -70,27 +70,23 @@ def check(services: Services = None, as_json: AsJson = False) -> None:
     _report(findings)
     for service in chosen:
         typer.echo(
-            f"{service.name}: {len(service.published)} events published, "
+            f"{service.package}: {len(service.published)} events published, "
             f"{sum(len(reader.handlers) for reader in service.readers)} read: contracts hold"
         )
 
 
 def _services(names: list[str] | None) -> "tuple[list[Service], list[Service]]":
-    """(all installed, those that were asked for)."""
-    from amtsbus.service import installed_services, load_service
+    """(one of each package, those that were asked for)."""
+    from amtsbus.service import contracted_services, load_service
 
+    found = {service.package: service for service in contracted_services()}
     for name in names or []:
-        if name not in installed_services():
+        if name not in found:
             load_service(name)  # raises, and lists those that are installed
-    installed = []
-    for name in sorted(installed_services()):
-        try:
-            installed.append(load_service(name))
-        except Exception as error:
-            raise CommandFailedError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
-    if not installed:
+    if not found:
         raise CommandFailedError("no service is installed here")
-    return installed, [service for service in installed if not names or service.name in names]
+    chosen = [service for package, service in found.items() if not names or package in names]
+    return list(found.values()), chosen
 
 
 def _report(findings: "list[Finding]") -> None:

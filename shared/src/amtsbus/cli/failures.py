@@ -28,14 +28,25 @@ def explained(error: Exception) -> Explanation | None:
 
 def _of_the_chassis(error: Exception) -> Explanation | None:
     from amtsbus.migrate import MigrationError
+    from amtsbus.procedures.checking import ProcedureFileError
     from amtsbus.refill import RefillError
     from amtsbus.retention import ArchiveError
-    from amtsbus.service import UnknownServiceError
+    from amtsbus.service import BrokenServiceError, UnknownServiceError
     from amtsbus.topics import TopicListError
+    from amtsbus.web.errors import WebNotReadyError
 
     if isinstance(error, UnknownServiceError):
         return Explanation(str(error), exit_code=2)
-    if isinstance(error, MigrationError | TopicListError | RefillError | ArchiveError):
+    if isinstance(
+        error,
+        MigrationError
+        | TopicListError
+        | RefillError
+        | ArchiveError
+        | ProcedureFileError
+        | BrokenServiceError
+        | WebNotReadyError,
+    ):
         return Explanation(" ".join(str(error).split()))
     return None
 

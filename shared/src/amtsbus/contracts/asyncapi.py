@@ -18,7 +18,7 @@ from amtsbus.contracts.schemas import (
 from amtsbus.events import Consumed, Published
 from amtsbus.reader import Reader
 from amtsbus.service import Service
-from amtsbus.topics import Topic
+from amtsbus.topics import EACH_OFFICE, Topic
 
 Document = dict[str, Any]
 
@@ -83,8 +83,10 @@ def document(service: Service, topics: dict[str, Topic]) -> Document:
 
 def _channel(topic: Topic, types: list[str]) -> Document:
     settings = topic.broker_settings()
+    each = {"parameters": {"office": {"description": "The key of the office"}}} if EACH_OFFICE in topic.name else {}
     return {
         "address": topic.name,
+        **each,
         "title": topic.name,
         "description": topic.purpose,
         "messages": {kind: {"$ref": f"#/components/messages/{kind}"} for kind in types},
@@ -140,7 +142,7 @@ def _message(event_type: str, topic: Topic, summary: str, payload: Schema) -> Do
         "title": event_type,
         "summary": summary,
         "contentType": "application/json",
-        "headers": _headers(event_type),
+        "headers": _headers(event_type, topic),
         "payload": payload,
         "bindings": {
             "kafka": {
@@ -151,7 +153,8 @@ def _message(event_type: str, topic: Topic, summary: str, payload: Schema) -> Do
     }
 
 
-def _headers(event_type: str) -> Schema:
+def _headers(event_type: str, topic: Topic) -> Schema:
+    source = {"pattern": "^/[a-z][a-z0-9-]*$"} if topic.owner == EACH_OFFICE else {"const": f"/{topic.owner}"}
     properties: Schema = {
         "ce_specversion": {"type": "string", "const": "1.0", "description": "The version of CloudEvents"},
         "ce_id": {
@@ -161,7 +164,7 @@ def _headers(event_type: str) -> Schema:
         },
         "ce_source": {
             "type": "string",
-            "const": f"/{event_type.partition('.')[0]}",
+            **source,
             "description": "The service that published it",
         },
         "ce_type": {

@@ -92,35 +92,37 @@ def _declarations(service: Service, topics: Mapping[str, Topic]) -> Iterator[Fin
     seen: set[str] = set()
     for event in service.published:
         if event.event_type in seen:
-            yield Finding(service.name, event.event_type, "is declared twice")
+            yield Finding(service.package, event.event_type, "is declared twice")
         seen.add(event.event_type)
-        if not event.event_type.startswith(f"{service.name}."):
-            yield Finding(service.name, event.event_type, f"must begin with {service.name}.")
+        if not event.event_type.startswith(f"{service.package}."):
+            yield Finding(service.package, event.event_type, f"must begin with {service.package}.")
         yield from _event(service, event, topics.get(event.topic))
     unused = {name for name, topic in topics.items() if topic.owner == service.name} - {
         e.topic for e in service.published
     }
     for name in sorted(unused):
         yield Finding(
-            service.name, name, "is owned by this service in deploy/topics.yaml, but nothing is published there"
+            service.package, name, "is owned by this service in deploy/topics.yaml, but nothing is published there"
         )
 
 
 def _event(service: Service, event: type[Published], topic: Topic | None) -> Iterator[Finding]:
     if topic is None:
         yield Finding(
-            service.name, event.event_type, f"is published on {event.topic}, which is not in deploy/topics.yaml"
+            service.package, event.event_type, f"is published on {event.topic}, which is not in deploy/topics.yaml"
         )
         return
     if topic.owner != service.name:
-        yield Finding(service.name, event.event_type, f"is published on {event.topic}, which belongs to {topic.owner}")
+        yield Finding(
+            service.package, event.event_type, f"is published on {event.topic}, which belongs to {topic.owner}"
+        )
     if gaps := gaps_in(event):
-        yield Finding(service.name, event.event_type, "does not explain itself:", tuple(gaps))
+        yield Finding(service.package, event.event_type, "does not explain itself:", tuple(gaps))
         return
     try:
         example_of(event, topic.key)
     except ContractError as error:
-        yield Finding(service.name, event.event_type, "has no valid example:", tuple(error.gaps))
+        yield Finding(service.package, event.event_type, "has no valid example:", tuple(error.gaps))
 
 
 def _readers(service: Service, topics: Mapping[str, Topic]) -> Iterator[Finding]:
@@ -130,29 +132,29 @@ def _readers(service: Service, topics: Mapping[str, Topic]) -> Iterator[Finding]
         declared.add((reader.topic, reader.group))
         topic = topics.get(reader.topic)
         if topic is None:
-            yield Finding(service.name, reader.group, f"reads {reader.topic}, which is not in deploy/topics.yaml")
+            yield Finding(service.package, reader.group, f"reads {reader.topic}, which is not in deploy/topics.yaml")
             continue
         if not any(listed.service == service.name and listed.group == reader.group for listed in topic.readers):
             yield Finding(
-                service.name,
+                service.package,
                 reader.group,
                 f"reads {reader.topic}, but deploy/topics.yaml does not list it there as a reader with its purpose",
             )
         if reader.compacted != (topic.cleanup == "compact"):
             yield Finding(
-                service.name,
+                service.package,
                 reader.group,
                 f"must be declared with compacted={topic.cleanup == 'compact'}, as {topic.name} is",
             )
         if not reader.handlers:
-            yield Finding(service.name, reader.group, f"reads {reader.topic}, but handles no event")
+            yield Finding(service.package, reader.group, f"reads {reader.topic}, but handles no event")
         for event_type, subscription in sorted(reader.handlers.items()):
             yield from _subscription(service, reader, event_type, subscription, topic)
     for topic in topics.values():
         for listed in topic.readers:
             if listed.service == service.name and (topic.name, listed.group) not in declared:
                 yield Finding(
-                    service.name,
+                    service.package,
                     listed.group,
                     f"is listed as a reader of {topic.name} in deploy/topics.yaml, but does not read",
                 )
@@ -169,7 +171,7 @@ def _replay_requests(service: Service, topics: Mapping[str, Topic]) -> Iterator[
     for asker in sorted(answered.keys() | {name for name in read if topic_of(name) in topics}):
         if (may_ask := sorted(answered.get(asker, ()))) != (may_read := sorted(read.get(asker, ()))):
             yield Finding(
-                service.name,
+                service.package,
                 topic_of(asker),
                 "is not answered as deploy/topics.yaml lists readers:",
                 (
@@ -183,11 +185,11 @@ def _subscription(
     service: Service, reader: Reader, event_type: str, subscription: Subscription, topic: Topic
 ) -> Iterator[Finding]:
     name = subscription.model.__name__
-    publisher = service.contracts.parents[1] / topic.owner / "contracts"
+    publisher = service.contracts.parents[1] / event_type.partition(".")[0] / "contracts"
     schema, example = released_schema(publisher, event_type), released_example(publisher, event_type)
     if schema is None or example is None:
         yield Finding(
-            service.name,
+            service.package,
             f"{reader.group} ({name})",
             f"reads {event_type}, of which {topic.owner} has no contract: "
             f"is the type right, and has `amtsbus contracts generate {topic.owner}` been run?",
@@ -195,7 +197,7 @@ def _subscription(
         return
     if schema.get("x-topic") != reader.topic:
         yield Finding(
-            service.name,
+            service.package,
             f"{reader.group} ({name})",
             f"waits for {event_type}, which is published on {schema.get('x-topic')}",
         )
@@ -207,7 +209,7 @@ def _subscription(
             found = [f"{dotted(tuple(map(str, e['loc'])))}: {e['msg']}" for e in error.errors(include_input=False)]
     if found:
         yield Finding(
-            service.name, f"{reader.group} ({name})", f"does not fit the contract of {event_type}:", tuple(found)
+            service.package, f"{reader.group} ({name})", f"does not fit the contract of {event_type}:", tuple(found)
         )
 
 
@@ -227,25 +229,25 @@ def _broken_subscribers(
         losers = list(_subscribers(installed, event_type, changes, present))
         if changes and not (event_type in unreleased and not any(loser.broken for loser in losers)):
             yield Finding(
-                service.name,
+                service.package,
                 event_type,
                 "has changed in a way that its version does not allow:",
                 (*map(str, changes), *_told(losers), _remedy(event_type)),
             )
     for file in sorted(folder.glob(f"*{SCHEMA_SUFFIX}")):
-        event_type = f"{service.name}.{file.name.removesuffix(SCHEMA_SUFFIX)}"
+        event_type = f"{service.package}.{file.name.removesuffix(SCHEMA_SUFFIX)}"
         if event_type in published:
             continue
         losers = list(_subscribers(installed, event_type, [Change((), "is removed")], None))
         if event_type not in unreleased or losers:
             yield Finding(
-                service.name,
+                service.package,
                 event_type,
                 "has a contract, but is no longer published:",
                 (
                     *_told(losers),
                     "Publish it until nobody reads it any more; then: "
-                    f"amtsbus contracts generate {service.name} --unreleased {event_type}",
+                    f"amtsbus contracts generate {service.package} --unreleased {event_type}",
                 ),
             )
 
@@ -310,24 +312,24 @@ def _remedy(event_type: str) -> str:
 
 def _drift(service: Service, topics: Mapping[str, Topic]) -> Iterator[Finding]:
     folder = service.contracts
-    remedy = f"Run: amtsbus contracts generate {service.name}"
+    remedy = f"Run: amtsbus contracts generate {service.package}"
     if not any(folder.glob("*.json")):
-        yield Finding(service.name, "contracts/", "is empty.", (remedy,))
+        yield Finding(service.package, "contracts/", "is empty.", (remedy,))
         return
     files = generated_files(service, dict(topics))
     for name, text in files.items():
         file = folder / name
         if not file.exists():
-            yield Finding(service.name, f"contracts/{name}", "is missing.", (remedy,))
+            yield Finding(service.package, f"contracts/{name}", "is missing.", (remedy,))
         elif (committed := file.read_text(encoding="utf-8")) != text:
             yield Finding(
-                service.name, f"contracts/{name}", "is not what the code says:", (*_summary(committed, text), remedy)
+                service.package, f"contracts/{name}", "is not what the code says:", (*_summary(committed, text), remedy)
             )
     for file in sorted(folder.glob("*.json")):
         # the contract of an event that is no longer published has a finding of its own
         of_an_event = file.name.endswith((SCHEMA_SUFFIX, EXAMPLE_SUFFIX))
         if file.name not in files and not of_an_event:
-            yield Finding(service.name, f"contracts/{file.name}", "belongs to nothing.", (remedy,))
+            yield Finding(service.package, f"contracts/{file.name}", "belongs to nothing.", (remedy,))
 
 
 def _summary(committed: str, generated: str) -> list[str]:

@@ -1,39 +1,29 @@
 """Where contracts and the list of topics lie, and reading what has been committed there."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from amtsbus.contracts.schemas import Schema
 from amtsbus.service import Service
-from amtsbus.topics import Topic, TopicListError, load
+from amtsbus.topics import Topic, find, patterns
 
 SCHEMA_SUFFIX = ".schema.json"
 EXAMPLE_SUFFIX = ".example.json"
 
 
 def topics_file(service: Service | None = None) -> Path:
-    """The list of topics: AMTSBUS_TOPICS_FILE, else `deploy/topics.yaml` in or above the service's or the present folder.
+    """The list of topics, see `amtsbus.topics.find`; looked for above the service's folder first.
 
     Raises:
         TopicListError: there is none.
     """
-    if configured := os.environ.get("AMTSBUS_TOPICS_FILE"):
-        return Path(configured)
-    starts = ([service.migrations.resolve()] if service else []) + [Path.cwd()]
-    for start in starts:
-        for folder in (start, *start.parents):
-            if (found := folder / "deploy" / "topics.yaml").is_file():
-                return found
-    raise TopicListError(
-        f"no deploy/topics.yaml in {starts[0]} or above it. Run this in the working tree, or set AMTSBUS_TOPICS_FILE."
-    )
+    return find(*([service.migrations.resolve()] if service else []))
 
 
 def listed_topics(service: Service | None = None) -> dict[str, Topic]:
-    """The topics of the city by name, from `topics_file`."""
-    return {topic.name: topic for topic in load(topics_file(service))}
+    """The topics of the city by name, as `topics_file` writes them: with `{office}` where each office has its own."""
+    return {topic.name: topic for topic in patterns(topics_file(service))}
 
 
 def event_file(event_type: str, suffix: str) -> str:

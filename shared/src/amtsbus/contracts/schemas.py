@@ -209,7 +209,10 @@ def example_of(event: type[Published], key_field: str) -> Example:
         raise ContractError(
             event.event_type, [f"example of {key_field}, the key of its topic, is not a UUID"]
         ) from None
-    return Example(key=str(subject), headers=_envelope(event.event_type, event.topic, subject), value=value)
+    kind = event.event_type.partition(".")[0]
+    source = value.get("office", "office") if event.topic.startswith("{office}.") else kind
+    headers = _envelope(event.event_type, event.topic, subject, source)
+    return Example(key=str(subject), headers=headers, value=value)
 
 
 def misfits_of(schema: Schema, value: Any) -> list[str]:
@@ -223,10 +226,10 @@ def misfits_of(schema: Schema, value: Any) -> list[str]:
     ]
 
 
-def _envelope(event_type: str, topic: str, subject: UUID) -> dict[str, str]:
+def _envelope(event_type: str, topic: str, subject: UUID, source: str = "") -> dict[str, str]:
     meta = EventMeta(
         id=_EXAMPLE_ID,
-        source=f"/{event_type.partition('.')[0]}",
+        source=f"/{source}",
         type=event_type,
         subject=subject,
         time=_EXAMPLE_TIME,

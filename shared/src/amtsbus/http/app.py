@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -19,8 +20,13 @@ from amtsbus.postgres import Database
 from amtsbus.probes import alive, metrics
 
 if TYPE_CHECKING:
+    import httpx
+
     from amtsbus.service import Service
     from amtsbus.settings import Settings
+    from amtsbus.tokens import IssuerKeys
+    from amtsbus.web.declaration import Web
+    from amtsbus.web.oidc import LoginClient
 
 
 class UnguardedRouteError(Exception):
@@ -33,16 +39,19 @@ def create_app(
     database: Database | None = None,
     *,
     verifier: Verifier | None = None,
+    login: "LoginClient | None" = None,
 ) -> FastAPI:
-    """The ASGI app of a service.
+    """The ASGI app of a service: its API, and its pages where it has any.
 
     Args:
         settings: may be left out by who only wants the OpenAPI document; such an app cannot be started.
         database: one that is already started, and that the app must not stop; default: its own, from `settings`.
         verifier: default: of the issuer in `settings`.
+        login: lets people log in to the pages; default: at the issuer in `settings`.
 
     Raises:
         UnguardedRouteError: a route has no `allow(...)`.
+        UnguardedPageError, AssetsMissingError, CatalogueError, WebNotConfiguredError: see `amtsbus.web.app.create_pages`.
     """
     edge_routes = [_guarded(route) for router in service.routers for route in router.routes]
     app = FastAPI(
@@ -60,6 +69,7 @@ def create_app(
             timeout_seconds=settings.request_timeout_seconds if settings else 15.0,
         ),
     )
+    app.state.service = service
     app.state.service_name = service.name
     app.state.settings = settings
     app.state.database = database
@@ -85,7 +95,21 @@ def create_app(
         return described
 
     app.openapi = describe  # type: ignore[method-assign] # FastAPI's documented way to extend the document
+    if service.web is not None and settings is not None:
+        _put_pages_beside(app, service, service.web, settings, login)
     return app
+
+
+def _put_pages_beside(
+    app: FastAPI, service: "Service", web: "Web", settings: "Settings", login: "LoginClient | None"
+) -> None:
+    # Imported here: most services have no pages.
+    from amtsbus.web.app import PagesBeside, create_pages
+
+    pages = create_pages(web, service.name, settings, app.state, login_client=login)
+    of_api = frozenset(str(getattr(route, "path", "")).split("/")[1] for route in app.router.routes)
+    # Behind what observes every request, and before what makes its answers those of an API.
+    app.user_middleware.insert(1, Middleware(PagesBeside, pages=pages, path=web.path, of_api=of_api))
 
 
 def _guarded(route: Any) -> EdgeRoute:
@@ -114,12 +138,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     from amtsbus.tokens import IssuerKeys, TokenVerifier
 
     async with httpx.AsyncClient(timeout=3.0, follow_redirects=False) as client:
+        keys = IssuerKeys(settings.oidc_issuer, client)
         if app.state.verifier is None:
-            app.state.verifier = TokenVerifier(
-                IssuerKeys(settings.oidc_issuer, client),
-                issuer=settings.oidc_issuer,
-                audience=settings.oidc_audience,
-            )
+            app.state.verifier = TokenVerifier(keys, issuer=settings.oidc_issuer, audience=settings.oidc_audience)
+        _let_people_log_in(app, keys, client)
         if app.state.database is not None:
             yield
             return
@@ -136,6 +158,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         finally:
             await database.stop()
             await wake_up.stop()
+
+
+def _let_people_log_in(app: FastAPI, keys: "IssuerKeys", client: "httpx.AsyncClient") -> None:
+    """Give the pages, if there are any, their way to the issuer."""
+    site = getattr(app.state, "site", None)
+    settings: Settings = app.state.settings
+    if site is not None and site.login is None and settings.oidc_client_id:
+        from amtsbus.web.oidc import LoginClient
+
+        site.login = LoginClient(
+            keys, client, client_id=settings.oidc_client_id, client_secret=settings.oidc_client_secret
+        )
 
 
 async def _ready(request: Request) -> Response:

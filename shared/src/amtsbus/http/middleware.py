@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 DEEPEST_FRAMES: Final = 12
+ROUTE: Final = "amtsbus.route"
+"""Where in a scope the template of its address stands, if it is not that of the route alone."""
 _ARRIVED: Final = "amtsbus.arrived"
 
 
@@ -70,7 +72,7 @@ class Observed:
     def _report(self, scope: "Scope", status: int, seconds: float) -> None:
         method: str = scope["method"] if scope["method"] in METHODS else "OTHER"
         matched = scope.get("route")
-        route: str = getattr(matched, "path_format", None) or "unknown"
+        route: str = scope.get(ROUTE) or getattr(matched, "path_format", None) or "unknown"
         labels = (method, route, status)
         metrics = self._counters.get(labels)
         if metrics is None:
@@ -135,13 +137,13 @@ class LastResort:
         except Exception as error:
             foreseen = problem_for(error, scope["app"].state.service_name)
             if foreseen is None:
-                log.error("request-failed", errors=_chain(error))
+                log.error("request-failed", errors=chain_of(error))
             if started:
                 raise
             await (foreseen or internal_error())(scope, receive, send)
 
 
-def _chain(error: BaseException) -> list[dict[str, Any]]:
+def chain_of(error: BaseException) -> list[dict[str, Any]]:
     """An error and its causes by type and place. Their messages can repeat what somebody typed, so they stay out."""
     found: list[dict[str, Any]] = []
     following: BaseException | None = error

@@ -89,7 +89,7 @@ class EdgeRoute(APIRoute):
         self.rule = rules[0] if len(rules) == 1 else None
         # We ask it before anything else; FastAPI need not ask again.
         self.dependant.dependencies = [d for d in self.dependant.dependencies if not isinstance(d.call, Rule)]
-        _hand_over(self.dependant)
+        hand_over(self.dependant, _HANDED_OVER)
         return _Passage(self, super().get_route_handler()).__call__
 
     @property
@@ -104,14 +104,14 @@ class EdgeRoute(APIRoute):
 _HANDED_OVER = (current_caller, in_tx, in_recording_tx)
 
 
-def _hand_over(dependant: "Dependant") -> None:
-    """Give an endpoint its caller and its transaction ourselves.
+def hand_over(dependant: "Dependant", given: tuple[Callable[..., Any], ...]) -> None:
+    """Give an endpoint its caller and its transaction, or whatever else is in `given`, ourselves.
 
     FastAPI would ask for them in its general way, which costs a sixth of a whole request, and before it looks at the form:
     a form with a mistake would begin a transaction.
     """
     endpoint = dependant.call
-    ours = {one.name: one.call for one in dependant.dependencies if one.name and one.call in _HANDED_OVER}
+    ours = {one.name: one.call for one in dependant.dependencies if one.name and one.call in given}
     if not ours or not iscoroutinefunction(endpoint):
         return
     dependant.dependencies = [one for one in dependant.dependencies if one.name not in ours]
@@ -152,7 +152,7 @@ class _Passage:
     async def _answer(self, request: ReadRequest) -> Response:
         if self.rule is None:  # create_app refuses such a route; this is for an app that was put together by hand
             raise RuntimeError("a route without allow(...)")
-        _refuse_nul(request)
+        refuse_nul(request)
         await self.rule(request)
         identity: IdempotentRequest | None = None
         if self.takes_json or self.idempotent:
@@ -209,7 +209,7 @@ def _was_never_accepted(refusal: Response | Exception) -> bool:
     )
 
 
-def _refuse_nul(request: Request) -> None:
+def refuse_nul(request: Request) -> None:
     """PostgreSQL's text knows no NUL, and no name, reference or cursor has one."""
     if b"%00" in request.scope["query_string"] or "\0" in request.scope["path"]:
         raise ProblemError(400, "nul-character", "The address contains a NUL character.")

@@ -181,6 +181,26 @@ async def api(settings_of: Callable[..., Settings]) -> AsyncIterator[Callable[..
         yield make
 
 
+@pytest.fixture
+async def browse(settings_of: Callable[..., Settings], tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """Makes browsers of a service's pages: `browser = await browse(SERVICE, database)`; see `amtsbus.testing.browsing`."""
+    from amtsbus.http import create_app
+    from amtsbus.testing.browsing import Browser, stub_assets
+    from amtsbus.testing.tokens import TestIssuer
+
+    async with AsyncExitStack() as stack:
+        issuer = TestIssuer()
+
+        async def make(service: Service, database: Database, *, language: str = "de", **overrides: Any) -> Any:
+            settings = settings_of(
+                service, database, **({"assets": stub_assets(tmp_path / "assets", service.web)} | overrides)
+            )
+            app = create_app(service, settings, database, verifier=issuer.verifier, login=issuer.login_client())
+            return await stack.enter_async_context(Browser(app, issuer, language=language))
+
+        yield make
+
+
 class Bus:
     """Workers of services on this test's Kafka; `settled` waits until every event has had its effects."""
 

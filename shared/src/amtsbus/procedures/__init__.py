@@ -1,0 +1,1 @@
+"""Procedures as files: what an office asks, decides and writes, declared and not programmed."""
