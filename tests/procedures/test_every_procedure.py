@@ -1,0 +1,140 @@
+"""The procedures of the city, each walked along every path: of its form, of its states, of its letters."""
+
+import random
+from collections.abc import Iterator
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from amtsbus.casework.roles import SYSTEM, Role
+from amtsbus.procedures import answers as reading
+from amtsbus.procedures import conditions, fees, letters, sampling, schemas, steps, wording
+from amtsbus.procedures.checking import procedure_files, read_city, read_procedure
+from amtsbus.procedures.declaration import FormField, GroupField, ProcedureFile
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "procedures"
+FILES = [path for office in sorted(FOLDER.iterdir()) if office.is_dir() for path in procedure_files(office)]
+TODAY = date(2026, 11, 24)
+MOST_APPLICANTS = 1500
+
+each_procedure = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+
+
+@lru_cache(maxsize=256)
+def declared(path: Path) -> ProcedureFile:
+    return read_procedure(path)
+
+
+def applicants(procedure: ProcedureFile) -> Iterator[dict[str, Any]]:
+    """Invented people who fill in the form, page by page; not all of them get to its end."""
+    for seed in range(MOST_APPLICANTS):
+        chance = random.Random(seed)
+        sample: dict[str, Any] = {}
+        for page in sampling.reading_pages(procedure, sample, TODAY):
+            for field in page.fields:
+                if conditions.holds(field.when, sample, today=TODAY):
+                    value = sampling.answer(field, chance, sample, TODAY)
+                    if value is not None:
+                        sample[field.key] = value
+        read, problems = reading.read_all(procedure.form, sample, today=TODAY)
+        if not problems:
+            yield read
+
+
+def parts(field: FormField) -> list[str]:
+    return [f"{field.key}.{part.key}" for part in field.fields] if isinstance(field, GroupField) else [field.key]
+
+
+def test_the_city_offers_a_hundred_services_in_at_least_ten_offices():
+    offices = read_city(FOLDER)
+    assert len(offices) >= 10
+    assert sum(len(office.procedures) for office in offices.values()) >= 100
+
+
+@each_procedure
+def test_every_question_and_every_document_is_asked_of_somebody(path):
+    procedure = declared(path)
+    unasked = {key for page in procedure.form.pages for field in page.fields for key in parts(field)}
+    unasked |= {document.key for document in procedure.documents}
+    for sample in applicants(procedure):
+        for page in procedure.form.pages:
+            for field in page.fields:
+                if isinstance(field, GroupField):
+                    unasked -= {f"{field.key}.{key}" for item in sample.get(field.key, []) for key in item}
+        unasked -= sample.keys()
+        unasked -= {one.key for one in reading.asked_documents(procedure.documents, sample, today=TODAY)}
+        if not unasked:
+            return
+    assert unasked == set()
+
+
+@each_procedure
+def test_what_was_answered_fits_the_published_schema_has_a_fee_and_can_be_said_in_words(path):
+    procedure = declared(path)
+    schema = jsonschema_rs.Draft202012Validator(schemas.of_application(procedure), validate_formats=True)
+    for seed in range(3):
+        sample = sampling.one(procedure, seed, today=TODAY)
+        assert list(schema.iter_errors(sample)) == []
+        assert (fees.cents(procedure, sample, today=TODAY) is None) == procedure.fee.set_by_city
+        for language in ("de", "en", "plain"):
+            lines = wording.lines(procedure, sample, language, today=TODAY)
+            assert {line.key for line in lines if line.page} == sample.keys()
+            assert all(line.label and line.answer for line in lines)
+
+
+@each_procedure
+def test_every_letter_says_something_in_every_language(path):
+    procedure = declared(path)
+    events = ["received", "granted", "refused", "documents_requested", "withdrawn", "lapsed"]
+    events += [step.action for step in procedure.steps if step.letter]
+    sample = sampling.one(procedure, 1, today=TODAY)
+    for event in events:
+        letter = letters.letter_for(procedure, event)
+        assert letter is not None, event
+        for language in ("de", "en", "plain"):
+            known = letters.values(
+                procedure,
+                sample,
+                language,
+                today=TODAY,
+                reference="DEMO-2026-000001",
+                name="Erika Demo-Muster",
+                office="Demo-Amt",
+                fee="25,00 €",
+                reasons="Ein Grund.",
+                due_on="24.12.2026",
+                documents="• Nachweis",
+            )
+            assert letters.line(letter.subject.in_language(language), known)
+            paragraphs = letters.paragraphs(letter.body.in_language(language), known)
+            assert paragraphs, (event, language)
+            assert not any("{" in paragraph for paragraph in paragraphs)
+
+
+@each_procedure
+def test_every_state_can_be_reached_by_those_who_may_act_and_left_until_it_is_final(path):
+    """`Procedure` refuses what cannot be reached or left at all; here only what citizens, staff and the clock may do counts."""
+    procedure = declared(path)
+    compiled = steps.compiled(procedure)
+    reached, ahead = {compiled.initial}, [compiled.initial]
+    while ahead:
+        for step in compiled.actions(ahead.pop(), (Role.CITIZEN, Role.CLERK, Role.LEAD, SYSTEM)):
+            if step.target not in reached:
+                reached.add(step.target)
+                ahead.append(step.target)
+    assert reached >= set(compiled.states) - {steps.HEARING}
+    for state in compiled.states - compiled.final:
+        assert compiled.transition(state, steps.WITHDRAW) is not None, state
+    for state in compiled.states:
+        assert steps.state_name(procedure, state).en
+    for step in compiled.transitions:
+        assert steps.step_name(procedure, step.action).de
+
+
+def test_no_two_procedures_grant_in_the_same_words():
+    """Not one template copied a hundred times."""
+    bodies = [declared(path).letters.granted.body.de for path in FILES]
+    assert len(set(bodies)) == len(bodies)
