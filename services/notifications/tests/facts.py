@@ -42,6 +42,12 @@ EVENTS: dict[str, dict[str, Any]] = {
     "schooling.entry-deferred.v1": _SCHOOL | {"until_school_year": 2027},
     "schooling.early-entry-requested.v1": _SCHOOL,
     "schooling.enrolment-withdrawn.v1": _SCHOOL | {"because": "moved-away"},
+    "offices.letter-written.v1": {
+        "case_id": str(CASE),
+        "person_id": str(PERSON),
+        "reference": "HUND-2026-000042",
+        "is_decision": True,
+    },
 }
 """Every type of which somebody is told."""
 

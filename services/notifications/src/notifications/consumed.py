@@ -228,3 +228,13 @@ class EnrolmentWithdrawn(Consumed, type="schooling.enrolment-withdrawn.v1"):
     reference: Line
     school_year: int
     because: Line
+
+
+# -- offices -----------------------------------------------------------------------------------------------------
+
+
+class LetterWritten(Consumed, type="offices.letter-written.v1"):
+    case_id: UUID
+    person_id: UUID
+    reference: Line
+    is_decision: bool

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
-
-from jinja2 import FileSystemLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import TYPE_CHECKING, Any
 
 from notifications.domain.addressee import Addressee, Language
 from notifications.domain.kinds import Facts, Kind
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -96,7 +96,11 @@ def _render(name: str, language: Language, values: Mapping[str, Any], *, body_bl
 
 
 @cache
-def _environment(language: Language) -> ImmutableSandboxedEnvironment:
+def _environment(language: Language) -> "ImmutableSandboxedEnvironment":
+    # Imported here: the API has the same declaration, writes no letter, and saves some megabytes.
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,

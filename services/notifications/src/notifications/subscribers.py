@@ -62,6 +62,14 @@ TOLD: Sequence[tuple[Reader, Sequence[type[Consumed]]]] = (
 )
 """Each reader with the events of which somebody is told; all of them go to the same use case."""
 
+
+def cases_of(office: str) -> Reader:
+    """Reads what an office tells of its cases: that there is a letter."""
+    cases = Reader(f"{office}.case.events", group=f"notifications.{office}-cases")
+    cases(consumed.LetterWritten)(tell_addressees)
+    return cases
+
+
 for _reader, _models in TOLD:
     for _model in _models:
         _reader(_model)(tell_addressees)

@@ -54,3 +54,10 @@ def test_decisions_name_a_remedy_and_what_follows_from_the_law_itself_does_not()
     assert KINDS["schooling.child-not-accepted"].remedy is Remedy.OBJECTION
     assert not KINDS["permits.application-lapsed"].is_decision
     assert not KINDS["registration.resident-registered"].is_decision
+
+
+def test_a_letter_of_an_office_is_announced_to_whoever_said_who_they_are() -> None:
+    event_type = "offices.letter-written.v1"
+    assert [notice.person_id for notice in notices_for(event_type, fact(event_type))] == [PERSON]
+    anonymous = fact(event_type, person_id=EVENTS[event_type]["case_id"])
+    assert notices_for(event_type, anonymous) == ()

@@ -51,6 +51,11 @@ def _custodians(facts: Facts) -> frozenset[UUID]:
     return frozenset(UUID(str(custodian)) for custodian in facts["custodian_ids"])
 
 
+def _person_with_a_name(facts: Facts) -> frozenset[UUID]:
+    """Somebody who applied without saying who they are has no inbox: they look in the portal."""
+    return frozenset() if facts["person_id"] == facts["case_id"] else frozenset({UUID(str(facts["person_id"]))})
+
+
 def _resident_of_age(facts: Facts) -> frozenset[UUID]:
     """Children are not written to; the adults who move with them are, each of them."""
     return frozenset({UUID(str(facts["person_id"]))}) if facts["adult"] else frozenset()
@@ -83,6 +88,8 @@ _TELLS: Mapping[str, Kind] = {
     "schooling.entry-deferred.v1": Kind("schooling.entry-deferred", _custodians, Remedy.OBJECTION),
     "schooling.early-entry-requested.v1": Kind("schooling.early-entry-requested", _custodians),
     "schooling.enrolment-withdrawn.v1": Kind("schooling.enrolment-withdrawn", _custodians),
+    # offices: their letters lie in the portal, and are announced here; what can be done against a decision is said there
+    "offices.letter-written.v1": Kind("offices.letter-written", _person_with_a_name),
 }
 
 TELLS: Mapping[str, Kind] = MappingProxyType(dict(_TELLS))
@@ -93,6 +100,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType({kind.key: kind for kind in TELLS.v
 
 TELLS_NOBODY: Mapping[str, str] = MappingProxyType(
     {
+        "offices.case-opened.v1": "The office writes a letter about it, which is announced.",
+        "offices.case-moved.v1": "Where a letter goes with a step, it is announced; else the portal shows it.",
+        "offices.documents-requested.v1": "The office writes a letter about it, which is announced.",
+        "offices.case-decided.v1": "The office writes a letter about it, which is announced.",
+        "offices.fee-charged.v1": "The letter about the decision says it.",
+        "offices.fee-settled.v1": "Whoever has paid has just seen it.",
         "permits.documents-supplied.v1": "The applicant has just handed them in and saw the answer; the result follows.",
         "permits.agency-heard.v1": "A step between authorities; the applicant learns its result with the decision.",
         "permits.agency-responded.v1": "A step between authorities; a position is no decision and not to be acted upon.",

@@ -1,0 +1,1 @@
+"""An office without code of its own: what it does is said in its procedure files."""

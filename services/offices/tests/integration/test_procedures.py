@@ -1,0 +1,84 @@
+"""A folder of procedures becomes what the office offers."""
+
+import shutil
+
+import asyncpg
+import pytest
+from amtsbus.procedures.checking import read_office
+from amtsbus.service import Running
+from offices import tasks
+from offices.main import make
+from offices.use_cases.publish_procedures import procedure_id
+
+from .conftest import FOLDER
+
+
+@pytest.fixture
+def folder(tmp_path):
+    copy = tmp_path / "pets"
+    shutil.copytree(FOLDER, copy)
+    return copy
+
+
+async def catalogue(pets):
+    async with pets.database.transaction() as tx:
+        rows = await tx.fetch(
+            "SELECT type, data::jsonb->>'key' AS key, data::jsonb->>'version' AS version FROM amtsbus.events "
+            "WHERE topic = 'pets.procedure.events' ORDER BY position"
+        )
+    return [(row["type"].split(".")[1], row["key"], row["version"]) for row in rows]
+
+
+async def test_each_procedure_is_published_once_however_often_the_folder_is_read(pets):
+    assert await pets.publish() == []
+    assert sorted(await catalogue(pets)) == [
+        ("procedure-published", "goldfish", "1"),
+        ("procedure-published", "parrot", "1"),
+    ]
+
+
+async def test_a_changed_file_is_a_new_version_and_open_cases_keep_theirs(pets, folder):
+    before = await pets.apply()
+    file = folder / "parrot.yaml"
+    file.write_text(file.read_text().replace("form.parrots * 1000", "form.parrots * 9000"))
+    assert await pets.publish(folder) == ["parrot"]
+    after = await pets.apply(version=2)
+    today = pets.database.clock.today()
+    assert (await pets.file(before)).fee_cents(today) == 2000
+    assert (await pets.file(after)).fee_cents(today) == 18000
+
+
+async def test_a_file_that_is_taken_away_is_withdrawn_and_put_back_it_is_offered_again(pets, folder):
+    gone = folder / "goldfish.yaml"
+    kept = gone.read_text()
+    gone.unlink()
+    assert await pets.publish(folder) == ["goldfish"]
+    assert (await catalogue(pets))[-1] == ("procedure-withdrawn", "goldfish", None)
+    assert await pets.publish(folder) == []
+    gone.write_text(kept)
+    assert await pets.publish(folder) == ["goldfish"]
+    assert (await catalogue(pets))[-1] == ("procedure-published", "goldfish", "1")
+
+
+async def test_a_mistake_in_the_folder_changes_nothing_that_is_offered(pets, folder, settings_of):
+    (folder / "parrot.yaml").write_text("key: parrot\n")
+    task = tasks.ProcedureFolder(pets.office, folder)
+    before = await catalogue(pets)
+    await task._publish(Running(settings_of(make("pets"), pets.database), pets.database))
+    assert await catalogue(pets) == before
+    assert tasks.REFUSED.labels("pets")._value.get() == 1
+
+
+async def test_a_version_never_changes_in_the_database_either(pets):
+    with pytest.raises(asyncpg.RestrictViolationError):
+        async with pets.database.transaction() as tx:
+            await tx.execute("UPDATE procedures SET declaration = '{}'::jsonb")
+
+
+def test_a_procedures_id_follows_from_office_and_key():
+    assert procedure_id("pets", "parrot") == procedure_id("pets", "parrot")
+    assert procedure_id("pets", "parrot") != procedure_id("taxes", "parrot")
+
+
+def test_the_folder_of_the_tests_is_a_proper_one():
+    assert sorted(read_office(FOLDER).procedures) == ["goldfish", "parrot"]
