@@ -1,0 +1,1 @@
+"""The Kommunalportal: citizens find a service, apply for it, and see where it stands."""

@@ -1,0 +1,1 @@
+"""The portal's tables, one module for each thing that is kept."""

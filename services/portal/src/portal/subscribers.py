@@ -1,0 +1,96 @@
+"""What the offices tell us: each event becomes a use case."""
+
+from amtsbus.postgres import Tx
+from amtsbus.reader import Reader
+
+from portal.consumed import (
+    CaseDecided,
+    CaseMoved,
+    CaseOpened,
+    DocumentsRequested,
+    FeeCharged,
+    FeeSettled,
+    LetterIssued,
+    ProcedurePublished,
+    ProcedureWithdrawn,
+)
+from portal.domain.letter import Letter
+from portal.use_cases.keep_letter import KeepLetter, keep_letter
+from portal.use_cases.offer_procedure import OfferProcedure, offer_procedure
+from portal.use_cases.record_decision import RecordDecision, record_decision
+from portal.use_cases.record_fee import RecordFee, record_fee
+from portal.use_cases.record_move import RecordMove, record_move
+from portal.use_cases.record_opening import RecordOpening, record_opening
+from portal.use_cases.record_request import RecordRequest, record_request
+from portal.use_cases.record_settlement import RecordSettlement, record_settlement
+from portal.use_cases.withdraw_procedure import WithdrawProcedure, withdraw_procedure
+
+
+def readers_of(office: str) -> tuple[Reader, ...]:
+    """What is read of one office."""
+    return (_cases_of(office), _letters_of(office), _procedures_of(office))
+
+
+def _cases_of(office: str) -> Reader:
+    cases = Reader(f"{office}.case.events", group=f"portal.{office}-cases")
+
+    @cases(CaseOpened)
+    async def on_case_opened(event: CaseOpened, tx: Tx) -> None:
+        await record_opening(
+            RecordOpening(event.case_id, event.reference, event.state, event.due_on, event.opened_at), tx
+        )
+
+    @cases(CaseMoved)
+    async def on_case_moved(event: CaseMoved, tx: Tx) -> None:
+        await record_move(
+            RecordMove(event.case_id, event.action, event.state, event.due_on, event.closed, event.moved_at), tx
+        )
+
+    @cases(DocumentsRequested)
+    async def on_documents_requested(event: DocumentsRequested, tx: Tx) -> None:
+        await record_request(
+            RecordRequest(event.case_id, event.documents, event.fields, event.due_on, event.meta.time), tx
+        )
+
+    @cases(CaseDecided)
+    async def on_case_decided(event: CaseDecided, tx: Tx) -> None:
+        await record_decision(RecordDecision(event.case_id, event.outcome, event.automatic, event.decided_at), tx)
+
+    @cases(FeeCharged)
+    async def on_fee_charged(event: FeeCharged, tx: Tx) -> None:
+        await record_fee(RecordFee(event.case_id, event.amount_cents, event.due_on, event.meta.time), tx)
+
+    @cases(FeeSettled)
+    async def on_fee_settled(event: FeeSettled, tx: Tx) -> None:
+        await record_settlement(RecordSettlement(event.case_id, event.amount_cents, event.settled_at), tx)
+
+    return cases
+
+
+def _letters_of(office: str) -> Reader:
+    letters = Reader(f"{office}.letter.events", group=f"portal.{office}-letters")
+
+    @letters(LetterIssued)
+    async def on_letter_issued(event: LetterIssued, tx: Tx) -> None:
+        await keep_letter(KeepLetter(Letter(**event.model_dump())), tx)
+
+    return letters
+
+
+def _procedures_of(office: str) -> Reader:
+    procedures = Reader(f"{office}.procedure.events", group=f"portal.{office}-procedures", compacted=True)
+
+    @procedures(ProcedurePublished)
+    async def on_procedure_published(event: ProcedurePublished, tx: Tx) -> None:
+        await offer_procedure(
+            OfferProcedure(
+                event.office, event.key, event.version, event.declaration, event.office_declaration, event.published_at
+            ),
+            tx,
+        )
+
+    @procedures(ProcedureWithdrawn)
+    async def on_procedure_withdrawn(event: ProcedureWithdrawn, tx: Tx) -> None:
+        await withdraw_procedure(WithdrawProcedure(event.office, event.key, event.withdrawn_at), tx)
+
+    return procedures
