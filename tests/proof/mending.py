@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
-from amtsbus import topics
 
+from tests.proof import topics_of_the_city
 from tests.proof.city import OperationFailedError, ProofCity
 from tests.proof.faults import persist, refill
 
@@ -73,7 +73,7 @@ def _pairs(city: ProofCity) -> list[tuple[str, str]]:
     """Who reads facts of whom."""
     pairs = [
         (reader.service, topic.owner)
-        for topic in topics.load(city.home.topics)
+        for topic in topics_of_the_city()
         if topic.name.endswith(".events")
         for reader in topic.readers
     ]

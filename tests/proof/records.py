@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from amtsbus import topics
 from amtsbus.topics import Topic
+
+from tests.proof import topics_of_the_city
 
 TYPE_PREFIX = "de.amtsbus."
 CONNECT_SECONDS = 10
@@ -214,14 +214,14 @@ async def database(city: RecordingCity, service: str) -> Any:
         await connection.close(timeout=5)
 
 
-async def read(city: RecordingCity, topic_list: Path, *, today: Any) -> Records:
+async def read(city: RecordingCity, *, today: Any) -> Records:
     """Read everything: first the databases, each in one snapshot, then the topics, so that what is on a topic and in no journal
     was there before. (What was appended meanwhile is looked up once more.)
 
     Args:
         today: the city's date, which decides whose deadline is due.
     """
-    records = Records(topics.load(topic_list))
+    records = Records(topics_of_the_city())
     for service in city.services:
         async with database(city, service) as connection, connection.transaction(isolation="repeatable_read"):
             records.services[service] = await _of_service(connection, service, today)

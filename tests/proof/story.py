@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from amtsbus import topics
 from town.home import Home
 
 from tests.proof import ledger as ledgers
+from tests.proof import topics_of_the_city
 from tests.proof.ledger import Book
 from tests.proof.records import Copy, RecordingCity, as_uuid, copies, database
 from tests.proof.unseen import Fault
@@ -74,7 +74,7 @@ async def story(city: ToldCity, case_id: str, *, ledger: Path | None = None) -> 
     for service in city.services:
         await _from_inbox(told, city, service)
     _from_mails(told, book)
-    for copy in await copies(city, [topic.name for topic in topics.load(city.home.topics)], told.is_told_by):
+    for copy in await copies(city, [topic.name for topic in topics_of_the_city()], told.is_told_by):
         what = f"{copy.type} number {copy.sequence} lies at {copy.partition}/{copy.offset} ({copy.event_id})"
         told.add(copy.timestamp, f"topic {copy.topic}", what)
     for at, where, what in _from_logs(told, city.home.logs):

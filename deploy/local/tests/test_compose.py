@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from amtsbus.testing.servers import KAFKA_VERSION
-from town.configuration import ORDER
+from town.configuration import DEPARTMENTS
 
 DEPLOY = Path(__file__).parents[2]
 
@@ -17,7 +17,7 @@ def compose() -> dict[str, Any]:
     return loaded
 
 
-@pytest.mark.parametrize("service", ORDER)
+@pytest.mark.parametrize("service", DEPARTMENTS)
 def test_every_service_is_migrated_and_then_runs_its_two_processes(compose: dict[str, Any], service: str) -> None:
     services = compose["services"]
     assert services[f"{service}-migrate"]["command"] == ["amtsbus", "migrate", service]
@@ -30,7 +30,7 @@ def test_every_service_is_migrated_and_then_runs_its_two_processes(compose: dict
     assert (DEPLOY.parent / dockerfile).exists()
 
 
-@pytest.mark.parametrize("service", ORDER)
+@pytest.mark.parametrize("service", DEPARTMENTS)
 def test_a_service_knows_its_own_database_only(compose: dict[str, Any], service: str) -> None:
     environment = compose["services"][f"{service}-api"]["environment"]
     databases = {name for name in environment if name.endswith("DATABASE_URL")}

@@ -19,7 +19,7 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiosmtpd.smtp import SMTP
-from amtsbus import migrate, topics
+from amtsbus import migrate
 from amtsbus.auth import Role
 from amtsbus.clock import SystemClock
 from amtsbus.http import create_app
@@ -35,7 +35,7 @@ from town.home import Home
 from town.mail import Mailbox, Reception
 from town.people import Person
 
-from tests.proof import checker
+from tests.proof import checker, topics_of_the_city
 from tests.proof.ledger import FILE, Ledger, lines_of
 from tests.proof.load import Load, Mix
 
@@ -154,7 +154,7 @@ class SmallCity:
         self, topic: str, change: Callable[[list[Raw]], list[Raw]], *, unread_by: frozenset[str] = frozenset()
     ) -> None:
         """Have all topics anew, with the records of `topic` changed; all groups but `unread_by` have read them."""
-        names = [one.name for one in topics.load(self.home.topics)]
+        names = [one.name for one in topics_of_the_city()]
         told = {name: await _read_raw(self.kafka, self.topic_prefix + name) for name in names}
         told[topic] = change(told[topic])
         self.topic_prefix = f"broken-{secrets.token_hex(4)}."
@@ -170,7 +170,7 @@ class SmallCity:
                         headers=list(raw.headers),
                         timestamp_ms=raw.timestamp,
                     )
-        for one in topics.load(self.home.topics):
+        for one in topics_of_the_city():
             for reader in one.readers:
                 if reader.group not in unread_by:
                     await _commit_all(self.kafka, self.topic_prefix + one.name, self.topic_prefix + reader.group)
@@ -253,7 +253,7 @@ async def build(folder: Path, postgres_url: str, kafka: str) -> SmallCity:
     urls = {name: with_database(postgres_url, f"small_{name}_{secrets.token_hex(5)}") for name in SERVICES}
     city = SmallCity(home, kafka, prefix, urls, postgres_url, _addresses())
     await _make_databases(city, declared)
-    names = [prefix + topic.name for topic in topics.load(home.topics)]
+    names = [prefix + topic.name for topic in topics_of_the_city()]
     await create_topics(kafka, names, partitions=PARTITIONS)
     async with AsyncExitStack() as stack:
         smtp_port = await stack.enter_async_context(_mail_sink(home.mail))

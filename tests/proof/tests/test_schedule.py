@@ -1,11 +1,10 @@
 """The schedule of a campaign is decided by its seed, has every kind in it, and hurts nothing twice at the same time."""
 
-from amtsbus import topics
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from town.configuration import services
+from town.configuration import DEPARTMENTS
 
-from tests.proof.city import TREE
+from tests.proof import topics_of_the_city
 from tests.proof.faults import KINDS, Terminate
 from tests.proof.schedule import Planned, schedule
 from tests.proof.targets import CITY
@@ -82,9 +81,9 @@ def test_only_what_is_there_is_hurt(seed: int) -> None:
 
 
 def test_the_targets_are_those_of_the_city() -> None:
-    listed = topics.load(TREE / "deploy" / "topics.yaml")
+    listed = topics_of_the_city()
     read = {topic.name for topic in listed if topic.name.endswith(".events") and topic.readers}
-    assert sorted(CITY.services) == sorted(services())
+    assert sorted(CITY.services) == sorted(DEPARTMENTS)
     assert set(CITY.topics) == read
     assert set(CITY.readers) == {reader.service for topic in listed if topic.name in read for reader in topic.readers}
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 from uuid import UUID
 
 import asyncpg
-from amtsbus import topics
 
+from tests.proof import topics_of_the_city
 from tests.proof.checker import REUSED, Finding
 from tests.proof.city import WITNESS, Excuse, ProofCity
 
@@ -134,7 +134,7 @@ async def check(city: ProofCity) -> list[Finding]:
 
 async def evidence(city: ProofCity) -> Evidence:
     """Read both sides: the witness first, so that an event which is appended meanwhile is not taken for one too many."""
-    listed = topics.load(city.home.topics)
+    listed = topics_of_the_city()
     facts = {topic.name for topic in listed if topic.name.endswith(".events")}
     journal = []
     for service in city.services:

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from amtsbus import service, topics
+from amtsbus import service
 from amtsbus.events import Consumed, Published
 from amtsbus.postgres import Tx
 from amtsbus.reader import Reader
 from amtsbus.service import Service, installed_services, load_service
+from town.configuration import DEPARTMENTS
+
+from tests.proof import topics_of_the_city
 
 NAME = "witness"
 TREE = Path(__file__).parents[3]
@@ -34,9 +37,9 @@ def group_of(topic: str) -> str:
 
 def witness() -> Service:
     """The service, with one reader for each topic on which a department tells facts."""
-    departments = [load_service(name) for name in installed_services() if name != NAME]
+    departments = [load_service(name) for name in DEPARTMENTS]
     published = [event for department in departments for event in department.published]
-    compacted = {topic.name for topic in topics.load(TREE / "deploy" / "topics.yaml") if topic.cleanup == "compact"}
+    compacted = {topic.name for topic in topics_of_the_city() if topic.cleanup == "compact"}
     return Service(
         name=NAME,
         title="Zeugin",

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import httpx
 import typer
+from amtsbus.service import package_of
 from amtsbus.testing.servers import (
     ServerFailedError,
     end_process,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 
 DAY_SECONDS = 600
+PORTAL = "portal"
 
 
 @contextlib.contextmanager
@@ -141,7 +143,14 @@ def _tell(addresses: Addresses, printer: Printer) -> None:
     command = town_command()
     printer.line()
     table = Table(box=None, pad_edge=False, show_header=False)
+    if PORTAL in addresses.services:
+        table.add_row("[bold]the portal[/bold]", "for citizens", f"{addresses.services[PORTAL].api}/")
+    offices = [name for name in addresses.services if package_of(name) != name]
+    for name in offices:
+        table.add_row("" if name != offices[0] else "the desks", name, f"{addresses.services[name].api}/desk")
     for name, service in addresses.services.items():
+        if name in offices:
+            continue
         table.add_row(name, "API", f"{service.api}/docs")
         table.add_row("", "events (AsyncAPI)", f"{service.worker}/asyncapi")
         table.add_row("", "metrics", f"{service.worker}/metrics")

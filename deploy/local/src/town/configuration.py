@@ -7,6 +7,7 @@
 | `TOWN_<SERVICE>_API_PORT`, `TOWN_<SERVICE>_WORKER_PORT` | the same for the two processes of a service |
 | `KAFKA_BOOTSTRAP_SERVERS` | use this Kafka instead of the embedded one |
 | `<SERVICE>_DATABASE_URL` (and `<SERVICE>_MIGRATOR_DATABASE_URL`) | use this database instead of an embedded one |
+| `AMTSBUS_PROCEDURES` | another folder of procedures than `deploy/procedures` |
 | `AMTSBUS_TOPIC_PREFIX` | put before topics and groups, where several towns share one Kafka |
 """
 
@@ -22,7 +23,8 @@ from amtsbus.testing.servers import free_ports, require_free
 from town.databases import DatabaseAccess
 from town.home import TownError
 
-ORDER = ("registration", "permits", "schooling", "notifications")
+DEPARTMENTS = ("registration", "permits", "schooling", "notifications")
+"""The departments with code of their own, in the order of the day in the city."""
 
 
 def services() -> tuple[str, ...]:
@@ -34,7 +36,11 @@ def services() -> tuple[str, ...]:
     installed = installed_services()
     if not installed:
         raise TownError("no service of the city is installed: run `make town`, or `uv sync --locked` first")
-    return tuple(sorted(installed, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)))
+    return tuple(sorted(installed, key=_place))
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (DEPARTMENTS.index(name) if name in DEPARTMENTS else len(DEPARTMENTS)), name
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class Configuration:
     outside_kafka: str | None
     outside_databases: dict[str, DatabaseAccess]
     topic_prefix: str
+    procedures: Path | None = None
 
     @classmethod
     def choose(cls, home: Path, names: tuple[str, ...], environment: Mapping[str, str] = os.environ) -> "Configuration":
@@ -92,6 +99,7 @@ class Configuration:
                 if (url := environment.get(f"{name.upper()}_DATABASE_URL"))
             },
             topic_prefix=environment.get("AMTSBUS_TOPIC_PREFIX", ""),
+            procedures=Path(told).resolve() if (told := environment.get("AMTSBUS_PROCEDURES")) else None,
         )
 
 

@@ -33,7 +33,7 @@ class Home:
 
     def prepare(self) -> None:
         """Make the folders."""
-        for folder in (self.folder, self.logs, self.processes, self.paused, self.environments):
+        for folder in (self.folder, self.logs, self.processes, self.paused, self.environments, self.documents):
             folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -101,6 +101,11 @@ class Home:
     @property
     def issuer(self) -> Path:
         return self.folder / "issuer"
+
+    @property
+    def documents(self) -> Path:
+        """The document store: what citizens have uploaded, by its hash."""
+        return self.folder / "documents"
 
     @property
     def topics(self) -> Path:

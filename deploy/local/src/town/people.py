@@ -39,7 +39,10 @@ class Issuer:
 
     async def add_citizen(self, name: str, person_id: UUID, email: str, language: str = "de") -> Person:
         """A login for a resident."""
-        await self._add(name=name, roles=["citizen"], person_id=str(person_id), language=language)
+        given_name, _, family_name = name.partition(" ")
+        known = {"given_name": given_name, "family_name": family_name, "email": email}
+        person = {key: value for key, value in known.items() if value}
+        await self._add(name=name, roles=["citizen"], person_id=str(person_id), language=language, **person)
         return Person(name, person_id, email)
 
     async def add_staff(self, services: Iterable[str]) -> None:

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
+import httpx
 from aiokafka.errors import KafkaError
 from amtsbus import topics
+from amtsbus.service import package_of
 from amtsbus.testing.servers import EmbeddedKafka, EmbeddedPostgres, kafka_is_fetched, open_log, write_atomically
 
 from town.addresses import Addresses, MailAddresses, ServiceAddresses
@@ -21,6 +23,8 @@ from town.printing import Printer
 from town.processes import State, Supervised, SupervisedServer, end_left_over, last_lines
 
 AUDIENCE = "amtsbus"
+TOGETHER = "offices"
+"""The process of the services that share one."""
 POOL_SIZE = 5
 """Connections of each process; the town is small, and PostgreSQL has a process for each of them."""
 SHARED_BUFFERS = "16MB"
@@ -42,6 +46,10 @@ class Town:
         self.servers: dict[str, SupervisedServer] = {}
         self.processes: dict[str, Supervised] = {}
         self.databases: dict[str, DatabaseAccess] = {}
+        self.together = tuple(name for name in names if package_of(name) != name)
+        """Services that share one process: an office each, of which a town has too many for a process each."""
+        self._web_secrets: dict[str, str] = {}
+        self._prepared = {name: asyncio.Event() for name in self.together}
         self._watching: asyncio.Task[None] | None = None
 
     @property
@@ -78,16 +86,20 @@ class Town:
             TownError, ServerFailedError, TopicListError: something does not come up; what has been started is still
                 running then and has to be stopped.
         """
-        known = passwords(self.home.secrets, [f"{name}_{kind}" for name in self.names for kind in ("owner", "run")])
+        kinds = ("owner", "run", "web")
+        known = passwords(self.home.secrets, [f"{name}_{kind}" for name in self.names for kind in kinds])
+        self._web_secrets = {name: known[f"{name}_web"] for name in self.names}
         postgres_up, topics_there = asyncio.Event(), asyncio.Event()
         self.declare_all()
         async with _first_failure(), asyncio.TaskGroup() as group:
             group.create_task(self._start_postgres(postgres_up))
             group.create_task(self._start_kafka(topics_there))
-            group.create_task(self._serve("issuer"))
+            group.create_task(self._serve_issuer())
             group.create_task(self._serve("mail"))
             for name in self.names:
                 group.create_task(self._start_service(name, known, postgres_up, topics_there))
+            if self.together:
+                group.create_task(self._start_together(topics_there))
         self._watching = asyncio.create_task(self._watch_paused(), name="watch paused")
 
     def declare_all(self) -> None:
@@ -130,8 +142,13 @@ class Town:
             f"http://127.0.0.1:{chosen.mail}/readyz",
         )
         for name in self.names:
+            if name in self.together:
+                continue
             for kind, port in (("api", chosen.services[name].api), ("worker", chosen.services[name].worker)):
                 self.declare(f"{name}-{kind}", self.command_of(kind, name), f"http://127.0.0.1:{port}/readyz")
+        if self.together:
+            last = chosen.services[self.together[-1]].worker
+            self.declare(TOGETHER, [AMTSBUS, "together", *self.together], f"http://127.0.0.1:{last}/readyz")
 
     def declare(self, name: str, command: list[str], ready_url: str) -> None:
         """Add a process to the town, without starting it. Its environment is ours without anybody's secrets."""
@@ -168,14 +185,12 @@ class Town:
             self.databases[name] = await prepare_database(server.server, name, known)
         environment = self.environment_of(name)
         self._write_environment(name, environment)
+        if name in self.together:
+            self.processes[TOGETHER].environment |= environment
+            self._prepared[name].set()
+            return
         # Asked here, not by the command: at a second start that would be four interpreters for nothing.
-        try:
-            migrated = await is_migrated(self.databases[name], name, self.home.tree / "services" / name / "migrations")
-        except (OSError, asyncpg.PostgresError) as error:
-            raise TownError(
-                f"the database of {name} ({name.upper()}_DATABASE_URL) cannot be reached: {error}"
-            ) from error
-        if not migrated:
+        if not await self._is_migrated(name):
             async with self.printer.step(f"{name}: database migrated"):
                 await self._run_once(f"{name}-migrate", [AMTSBUS, "migrate", name], environment)
         for kind in ("api", "worker"):
@@ -186,6 +201,42 @@ class Town:
             await self.processes[f"{name}-worker"].start()
             for kind in ("api", "worker"):
                 await self.processes[f"{name}-{kind}"].ready()
+
+    async def _is_migrated(self, name: str) -> bool:
+        try:
+            folder = self.home.tree / "services" / package_of(name) / "migrations"
+            return await is_migrated(self.databases[name], name, folder)
+        except (OSError, asyncpg.PostgresError) as error:
+            raise TownError(
+                f"the database of {name} ({name.upper()}_DATABASE_URL) cannot be reached: {error}"
+            ) from error
+
+    async def _start_together(self, topics_there: asyncio.Event) -> None:
+        for event in self._prepared.values():
+            await event.wait()
+        process = self.processes[TOGETHER]
+        missing = [name for name in self.together if not await self._is_migrated(name)]
+        if missing:
+            async with self.printer.step(f"{TOGETHER}: {len(missing)} databases migrated"):
+                await self._run_once(f"{TOGETHER}-migrate", [AMTSBUS, "migrate", *missing], process.environment)
+        await topics_there.wait()
+        async with self.printer.step(f"{TOGETHER}: {len(self.together)} serving, in one process"):
+            await process.start()
+            await process.ready()
+
+    async def _serve_issuer(self) -> None:
+        """Serve the issuer, and let it know the programs that people log in to."""
+        await self._serve("issuer")
+        async with httpx.AsyncClient(timeout=10) as http:
+            for name, ports in self.configuration.services.items():
+                pages = [f"http://127.0.0.1:{ports.api}{path}" for path in ("", "/desk")]
+                client = {
+                    "client_id": name,
+                    "client_secret": self._web_secrets[name],
+                    "redirect_uris": [f"{page}/login/callback" for page in pages],
+                    "post_logout_redirect_uris": [f"{page}/logged-out" for page in pages],
+                }
+                (await http.post(f"{self.issuer}/clients", json=client)).raise_for_status()
 
     async def _serve(self, name: str) -> None:
         async with self.printer.step(f"{name}: serving"):
@@ -202,10 +253,17 @@ class Town:
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
             "OIDC_ISSUER": self.issuer,
             "OIDC_AUDIENCE": AUDIENCE,
+            "AMTSBUS_PROCEDURES": str(self.configuration.procedures or self.home.tree / "deploy" / "procedures"),
+            "AMTSBUS_DOCUMENTS_URL": self.home.documents.as_uri(),
+            "AMTSBUS_ASSETS": str(self.home.tree / ".assets"),
+            f"{upper}_OIDC_CLIENT_ID": name,
+            f"{upper}_OIDC_CLIENT_SECRET": self._web_secrets[name],
+            f"{upper}_PAYMENT_SECRET": self._web_secrets[name],
             f"{upper}_DATABASE_URL": access.url,
             f"{upper}_DATABASE_POOL_SIZE": str(POOL_SIZE),
             f"{upper}_API_PORT": str(ports.api),
             f"{upper}_WORKER_PORT": str(ports.worker),
+            f"{upper}_PAYMENT_PROVIDER": "development",
             f"{upper}_SMTP_HOST": "127.0.0.1",
             f"{upper}_SMTP_PORT": str(self.configuration.smtp),
         }
@@ -261,7 +319,7 @@ class Town:
                 await self._watching
         for group in (
             [name for name in self.processes if name.endswith("-api")],
-            [name for name in self.processes if "-worker" in name],
+            [name for name in self.processes if "-worker" in name or name == TOGETHER],
             ["issuer", "mail"],
         ):
             await asyncio.gather(
