@@ -28,7 +28,7 @@ from amtsbus.postgres import Database
 from amtsbus.relay import leading_session
 from amtsbus.service import Service
 from amtsbus.settings import Environment, Settings
-from amtsbus.testing.servers import FAST_AND_FORGETFUL, EmbeddedKafka, EmbeddedPostgres
+from amtsbus.testing.servers import FAST_AND_FORGETFUL, EmbeddedKafka, EmbeddedPostgres, throw_away_folder
 from amtsbus.worker import Worker
 
 
@@ -51,8 +51,8 @@ def postgres_url() -> Iterator[str]:
     if url:
         yield url
         return
-    with tempfile.TemporaryDirectory(prefix="amtsbus-postgres-") as folder:
-        server = EmbeddedPostgres(Path(folder) / "postgres", settings=FAST_AND_FORGETFUL | {"max_connections": "300"})
+    with throw_away_folder("amtsbus-postgres-") as folder:
+        server = EmbeddedPostgres(folder / "postgres", settings=FAST_AND_FORGETFUL | {"max_connections": "300"})
         server.start()
         try:
             yield server.url()

@@ -105,6 +105,8 @@ class Site:
         """The template engine: it escapes everything, and refuses names that nothing was given for."""
         import jinja2
 
+        from amtsbus.web.compiled import in_this_process
+
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader([self.web.templates, *self.web.shared_templates, TEMPLATES]),
             autoescape=True,
@@ -112,6 +114,7 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=not self.is_production,
+            bytecode_cache=in_this_process(),
         )
         environment.filters["field_id"] = field_id
         environment.globals["html_language"] = languages.html_language
