@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amtsbus.procedures import answers, checking, sampling, wording
+from amtsbus.procedures import answers, checking, conditions, sampling, wording
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -536,8 +536,12 @@ def test_what_follows_from_the_answers_follows_only_from_what_is_there():
             {"key": "year", "value": "int(today.matches('^2026') ? '2026' : '0')", "kind": "number"} | PLAIN,
         ],
     ).form
-    assert answers.computed_values(form, {"area": 90}, today=TODAY) == {"rent": 3600, "instalment": 300, "year": 2026}
-    assert answers.computed_values(form, {}, today=TODAY) == {"year": 2026}
+    assert conditions.computed_values(form.computed, {"area": 90}, today=TODAY) == {
+        "rent": 3600,
+        "instalment": 300,
+        "year": 2026,
+    }
+    assert conditions.computed_values(form.computed, {}, today=TODAY) == {"year": 2026}
 
 
 # whatever comes

@@ -8,7 +8,7 @@ from amtsbus.ids import new_id
 from amtsbus.postgres import Tx
 from amtsbus.procedures import letters as wording_of_letters
 from amtsbus.procedures import steps, wording
-from amtsbus.procedures.declaration import OfficeFile, Text
+from amtsbus.procedures.declaration import Text
 
 from offices import store
 from offices.domain.case_file import CaseFile
@@ -39,7 +39,6 @@ async def write_letter(
     file: CaseFile,
     about: str,
     *,
-    office: OfficeFile,
     court: str,
     known: Mapping[str, str | None] | None = None,
 ) -> None:
@@ -70,7 +69,7 @@ async def write_letter(
             today=today,
             reference=file.case.reference,
             name=_addressee(file),
-            office=office.name.in_language(language),
+            office=file.office.name.in_language(language),
             state=steps.state_name(file.declared, file.case.state).in_language(language),
             fee=wording.euros(cents, language) if cents else None,
             **(known or {}),
@@ -91,7 +90,7 @@ async def write_letter(
         addressee=_addressee(file),
         subject=wording_of_letters.line(letter.subject.in_language(file.language), own),
         paragraphs=tuple(paragraphs),
-        remedy=_remedy(file, office, court) if is_decision else None,
+        remedy=_remedy(file, court) if is_decision else None,
         is_decision=is_decision,
         verification_code=_verification_code(),
         issued_at=tx.clock.now(),
@@ -100,7 +99,7 @@ async def write_letter(
     await tx.append(
         file.case_id,
         LetterIssuedV1(
-            office=office.key,
+            office=file.office.key,
             case_id=file.case_id,
             letter_id=written.letter_id,
             person_id=file.case.applicant_id,
@@ -116,7 +115,7 @@ async def write_letter(
             issued_at=written.issued_at,
         ),
         LetterWrittenV1(
-            office=office.key,
+            office=file.office.key,
             case_id=file.case_id,
             letter_id=written.letter_id,
             person_id=file.case.applicant_id,
@@ -140,9 +139,10 @@ def _addressee(file: CaseFile) -> str:
     return str(names[0]) if names else ("Applicant" if file.language == "en" else "Antragstellerin oder Antragsteller")
 
 
-def _remedy(file: CaseFile, office: OfficeFile, court: str) -> str:
+def _remedy(file: CaseFile, court: str) -> str:
     # Somebody who got all that they applied for can still take action against a fee or a condition, so it is told either way.
     text = _COURT if file.declared.decision.remedy == "court" else _OBJECTION
+    office = file.office
     where = f"{office.name.de}, {office.street}, {office.postal_code} {office.locality}"
     german = text.de.format(court=court, office=where)
     if file.language != "en":

@@ -201,6 +201,7 @@ async def get(tx: Tx, case_id: UUID, land: str) -> CaseFile:
         case=case,
         declared=stored.declared,
         version=stored.version,
+        office=stored.office,
         language=row["language"],
         applicant_name=row["applicant_name"],
         applicant_email=row["applicant_email"],

@@ -101,7 +101,7 @@ def sample(
     Example: amtsbus procedures sample dog-registration.yaml --seed 3
     """
     from amtsbus.clock import SystemClock
-    from amtsbus.procedures import answers, fees, sampling
+    from amtsbus.procedures import answers, conditions, fees, sampling
     from amtsbus.procedures.checking import read_procedure
 
     procedure = read_procedure(file)
@@ -113,7 +113,7 @@ def sample(
     print_json(
         {
             "answers": answered,
-            "computed": answers.computed_values(procedure.form, answered, today=today),
+            "computed": conditions.computed_values(procedure.form.computed, answered, today=today),
             "documents": [
                 document.key for document in answers.asked_documents(procedure.documents, answered, today=today)
             ],

@@ -123,17 +123,6 @@ def asked_documents(documents: Sequence[DocumentAsked], answers: Answers, *, tod
     return tuple(document for document in documents if conditions.holds(document.when, answers, today=today))
 
 
-def computed_values(form: Form, answers: Answers, *, today: date) -> dict[str, Any]:
-    """What follows from the answers; without those that depend on what was not answered."""
-    values: dict[str, Any] = {}
-    for one in form.computed:
-        try:
-            values[one.key] = conditions.evaluate(one.value, answers, today=today, computed=values)
-        except NoValueError:
-            continue
-    return values
-
-
 def read_page(
     page: Page, sent: Mapping[str, Any], before: Answers, *, today: date
 ) -> tuple[dict[str, Any], list[Problem]]:
@@ -201,7 +190,7 @@ def _parts_left_over(field: GroupField, sent: Any, known: Answers, today: date) 
 
 def failed_checks(form: Form, answers: Answers, *, today: date, at: Iterable[str] | None = None) -> list[Problem]:
     """The checks over several answers that fail; only those that stand at one of the fields `at`, where given."""
-    computed = computed_values(form, answers, today=today)
+    computed = conditions.computed_values(form.computed, answers, today=today)
     wanted = None if at is None else set(at)
     failed = []
     for check in form.checks:
@@ -650,7 +639,6 @@ __all__ = [
     "ConditionError",
     "Problem",
     "asked_documents",
-    "computed_values",
     "failed_checks",
     "read_all",
     "read_page",

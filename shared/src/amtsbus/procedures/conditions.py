@@ -9,12 +9,14 @@ Days are text such as `2026-11-24`; they compare as days do.
 import logging
 import re
 from calendar import monthrange
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 import cel
+
+from amtsbus.procedures.declaration import ComputedValue
 
 Values = Mapping[str, Any]
 
@@ -93,6 +95,17 @@ def evaluate(source: str, form: Values, *, today: date, computed: Values | None 
         raise NoValueError(f"{error.args[0]} was not answered") from None
     except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ConditionError(f"{source!r} cannot be evaluated: {str(error).splitlines()[0]}") from None
+
+
+def computed_values(declared: Iterable[ComputedValue], form: Values, *, today: date) -> dict[str, Any]:
+    """What follows from the answers; without those that depend on what was not answered."""
+    values: dict[str, Any] = {}
+    for one in declared:
+        try:
+            values[one.key] = evaluate(one.value, form, today=today, computed=values)
+        except NoValueError:
+            continue
+    return values
 
 
 def holds(source: str | None, form: Values, *, today: date, computed: Values | None = None) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from amtsbus.procedures import answers as reading
 from amtsbus.procedures import conditions
 from amtsbus.procedures.declaration import ProcedureFile
 
@@ -19,7 +18,7 @@ def cents(procedure: ProcedureFile, answers: Mapping[str, Any], *, today: date) 
         return procedure.fee.cents
     if procedure.fee.rule is None:
         return None
-    computed = reading.computed_values(procedure.form, answers, today=today)
+    computed = conditions.computed_values(procedure.form.computed, answers, today=today)
     try:
         amount = conditions.evaluate(procedure.fee.rule, answers, today=today, computed=computed)
     except conditions.NoValueError:

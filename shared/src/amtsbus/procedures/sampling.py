@@ -100,7 +100,7 @@ def reading_pages(procedure: ProcedureFile, sample: Mapping[str, Any], today: da
 
 
 def _evaluate_all(procedure: ProcedureFile, sample: Mapping[str, Any], today: date) -> None:
-    computed = reading.computed_values(procedure.form, sample, today=today)
+    computed = conditions.computed_values(procedure.form.computed, sample, today=today)
     for one in procedure.form.computed:
         if one.key in computed and not _is_of_kind(one.kind, computed[one.key]):
             raise conditions.ConditionError(f"computed.{one.key} is {computed[one.key]!r}, which is not {one.kind}")

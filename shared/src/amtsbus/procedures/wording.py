@@ -131,12 +131,7 @@ def lines(procedure: ProcedureFile, answers: Mapping[str, Any], language: str, *
 
 def computed(procedure: ProcedureFile, answers: Mapping[str, Any], language: str, *, today: date) -> dict[str, str]:
     """What follows from the answers, by its key; also what is not shown among them."""
-    values: dict[str, Any] = {}
-    for one in procedure.form.computed:
-        try:
-            values[one.key] = conditions.evaluate(one.value, answers, today=today, computed=values)
-        except conditions.NoValueError:
-            continue
+    values = conditions.computed_values(procedure.form.computed, answers, today=today)
     return {
         one.key: computed_answer(one, values[one.key], language) for one in procedure.form.computed if one.key in values
     }

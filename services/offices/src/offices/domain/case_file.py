@@ -17,7 +17,7 @@ from amtsbus.errors import ForbiddenError, RuleViolationError
 from amtsbus.procedures import answers as reading
 from amtsbus.procedures import conditions, fees, steps
 from amtsbus.procedures.answers import Problem
-from amtsbus.procedures.declaration import ProcedureFile
+from amtsbus.procedures.declaration import OfficeFile, ProcedureFile
 
 DECISION: Final = "decision"
 """The period in which the office has to decide."""
@@ -96,6 +96,8 @@ class CaseFile:
     case: Case
     declared: ProcedureFile
     version: int
+    office: OfficeFile
+    """Who offered it in this version."""
     language: str
     applicant_name: str | None
     applicant_email: str | None
@@ -113,6 +115,11 @@ class CaseFile:
     def case_id(self) -> UUID:
         """The id of the case, which is that of its application."""
         return self.case.case_id
+
+    @property
+    def applicant(self) -> Actor:
+        """Whoever applied, where they act in their own case."""
+        return Actor(str(self.case.applicant_id), frozenset({Role.CITIZEN}))
 
     @property
     def open_request(self) -> DocumentRequest | None:
@@ -325,7 +332,7 @@ class CaseFile:
         if self.paid_cents < self.charged_cents:
             return False
         answers = self.sound_answers(today)
-        computed = reading.computed_values(self.declared.form, answers, today=today)
+        computed = conditions.computed_values(self.declared.form.computed, answers, today=today)
         return conditions.holds(automatic.when, answers, today=today, computed=computed)
 
     def set_documents_deadline(self, due_on: date, reason: str, actor: Actor, now: datetime) -> DocumentRequest:

@@ -56,6 +56,7 @@ async def open_case(command: OpenCase, office: Office, tx: Tx) -> CaseFile:
         case=case,
         declared=stored.declared,
         version=stored.version,
+        office=stored.office,
         language=command.language,
         applicant_name=command.applicant_name,
         applicant_email=command.applicant_email,
@@ -67,7 +68,7 @@ async def open_case(command: OpenCase, office: Office, tx: Tx) -> CaseFile:
     file.begin(now, today, command.handed_in_at.astimezone(BERLIN).date())
     await store.add(tx, file)
     await tx.append(file.case_id, reporting.opened(office, file), *reporting.charged(office, file, 0, today))
-    await write_letter(tx, file, "received", office=stored.office, court=office.court)
+    await write_letter(tx, file, "received", court=office.court)
     problems, missing = file.problems(today), file.missing_documents(today)
     if problems or missing:
         reasons = "\n".join(f"• {problem.message.in_language(file.language)}" for problem in problems)

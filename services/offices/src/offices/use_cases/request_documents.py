@@ -51,12 +51,10 @@ async def ask_applicant(
         reporting.moved(office, file, steps.REQUEST_DOCUMENTS, now),
         reporting.requested(office, file, request),
     )
-    stored = await store.procedure(tx, file.declared.key, file.version)
     await write_letter(
         tx,
         file,
         "documents_requested",
-        office=stored.office,
         court=office.court,
         known={
             "documents": documents_in_words(file, request.documents, request.fields),

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from amtsbus.casework.roles import Actor, Role
 from amtsbus.postgres import Tx
 from amtsbus.procedures import steps
 
@@ -26,7 +25,7 @@ async def supply_documents(command: SupplyDocuments, office: Office, tx: Tx) -> 
     """Take it in; the case goes on. In a closed case it is noted, and nothing else changes."""
     file = await store.get(tx, command.application_id, office.land)
     now = tx.clock.now()
-    actor = Actor(str(file.case.applicant_id), frozenset({Role.CITIZEN}))
+    actor = file.applicant
     if file.case.is_closed:
         file.case.record("supplied-after-the-end", actor, now)
         file.documents += command.documents

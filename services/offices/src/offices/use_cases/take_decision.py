@@ -44,13 +44,11 @@ async def settle(file: CaseFile, action: str, reasons: Sequence[str], actor: Act
         reporting.decided(office, file, automatic=action == steps.GRANT_AUTOMATICALLY, now=now),
         *reporting.charged(office, file, before_cents, today),
     )
-    stored = await store.procedure(tx, file.declared.key, file.version)
     own = any(step.action == action and step.letter for step in file.declared.steps)
     await write_letter(
         tx,
         file,
         action if own else file.case.state,
-        office=stored.office,
         court=office.court,
         known={"reasons": "\n\n".join(file.case.decisions[-1].reasons) or None},
     )

@@ -51,12 +51,10 @@ async def take_step(command: TakeStep, office: Office, tx: Tx) -> CaseFile:
     file.case.take(command.action, command.target.actor, now, reason=command.reason)
     await store.save(tx, file)
     await tx.append(file.case_id, reporting.moved(office, file, command.action, now))
-    stored = await store.procedure(tx, file.declared.key, file.version)
     await write_letter(
         tx,
         file,
         _LETTERS.get(command.action, command.action),
-        office=stored.office,
         court=office.court,
         known={"reasons": (command.reason or "").strip() or None},
     )

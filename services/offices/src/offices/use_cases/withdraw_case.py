@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from amtsbus.casework.roles import Actor, Role
 from amtsbus.postgres import Tx
 from amtsbus.procedures import steps
 
@@ -24,14 +23,12 @@ async def withdraw_case(command: WithdrawCase, office: Office, tx: Tx) -> None:
     """Close the case. Where the office was faster and has closed it, its decision stays."""
     file = await store.get(tx, command.application_id, office.land)
     now = tx.clock.now()
-    actor = Actor(str(file.case.applicant_id), frozenset({Role.CITIZEN}))
     if file.case.is_closed:
-        file.case.record("withdrawn-after-the-end", actor, now)
+        file.case.record("withdrawn-after-the-end", file.applicant, now)
         await store.save(tx, file)
         log.info("withdrawal_came_late", case_id=str(file.case_id), state=file.case.state)
         return
-    file.case.take(steps.WITHDRAW, actor, now)
+    file.case.take(steps.WITHDRAW, file.applicant, now)
     await store.save(tx, file)
     await tx.append(file.case_id, reporting.moved(office, file, steps.WITHDRAW, now))
-    stored = await store.procedure(tx, file.declared.key, file.version)
-    await write_letter(tx, file, "withdrawn", office=stored.office, court=office.court)
+    await write_letter(tx, file, "withdrawn", court=office.court)
