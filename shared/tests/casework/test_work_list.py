@@ -58,6 +58,16 @@ class ExplainedTx(Tx):
             ahead += node.get("Plans", [])
         return found
 
+    def scans(self, *tables: str) -> list[dict[str, Any]]:
+        return [node for node in self.nodes() if node.get("Relation Name") in tables]
+
+    def rows_read(self, *tables: str) -> int:
+        """How many rows of these tables were looked at, those that were thrown away too."""
+        return sum(
+            (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            for node in self.scans(*tables)
+        )
+
 
 @pytest.fixture
 async def town(database: Database, owner: "asyncpg.Connection[Any]") -> Database:
@@ -72,11 +82,9 @@ def expect_indexed(tx: ExplainedTx, index: str, rows: int) -> None:
 
     For a handful of rows PostgreSQL may prefer a bitmap of the same index and a sort; both are fine.
     """
-    nodes = tx.nodes()
-    assert index in {node.get("Index Name") for node in nodes}
-    scans = [node for node in nodes if node.get("Relation Name") in ("cases", "case_periods")]
-    assert "Seq Scan" not in {node["Node Type"] for node in scans}
-    read = sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
+    assert index in {node.get("Index Name") for node in tx.nodes()}
+    assert "Seq Scan" not in {node["Node Type"] for node in tx.scans("cases", "case_periods")}
+    read = tx.rows_read("cases", "case_periods")
     assert read <= rows, f"{read} rows were read"
 
 

@@ -31,6 +31,7 @@ from amtsbus.testing.tokens import TestIssuer
 from amtsbus.worker import Worker
 from town.addresses import Addresses, MailAddresses, ServiceAddresses
 from town.clock import TownClock
+from town.configuration import DEPARTMENTS
 from town.home import Home
 from town.mail import Mailbox, Reception
 from town.people import Person
@@ -39,7 +40,6 @@ from tests.proof import checker, topics_of_the_city
 from tests.proof.ledger import FILE, Ledger, lines_of
 from tests.proof.load import Load, Mix
 
-SERVICES = ("registration", "permits", "schooling", "notifications")
 TREE = Path(__file__).parents[3]
 PARTITIONS = 2
 LEAST_ACCEPTED = 100
@@ -106,7 +106,7 @@ class SmallCity:
     urls: dict[str, str]
     server: str
     addresses: Addresses
-    services: Sequence[str] = SERVICES
+    services: Sequence[str] = DEPARTMENTS
     excuses: list[Excuse] = field(default_factory=list)
     happened: list[Happened] = field(default_factory=list)
     said: str = ""
@@ -249,8 +249,8 @@ async def build(folder: Path, postgres_url: str, kafka: str) -> SmallCity:
     home = Home(folder, TREE)
     home.prepare()
     prefix = f"small-{secrets.token_hex(4)}."
-    declared = {name: load_service(name) for name in SERVICES}
-    urls = {name: with_database(postgres_url, f"small_{name}_{secrets.token_hex(5)}") for name in SERVICES}
+    declared = {name: load_service(name) for name in DEPARTMENTS}
+    urls = {name: with_database(postgres_url, f"small_{name}_{secrets.token_hex(5)}") for name in DEPARTMENTS}
     city = SmallCity(home, kafka, prefix, urls, postgres_url, _addresses())
     await _make_databases(city, declared)
     names = [prefix + topic.name for topic in topics_of_the_city()]
@@ -300,7 +300,9 @@ def _addresses() -> Addresses:
         kafka="",
         issuer=nowhere,
         mail=MailAddresses(smtp="", http=nowhere),
-        services={name: ServiceAddresses(api=f"http://{name}.test", worker=nowhere, database="") for name in SERVICES},
+        services={
+            name: ServiceAddresses(api=f"http://{name}.test", worker=nowhere, database="") for name in DEPARTMENTS
+        },
     )
 
 

@@ -16,13 +16,7 @@ _SWEPT_AT_ONCE: Final = 100
 
 async def note(tx: Tx, case_id: UUID, subject: str) -> None:
     """Note that somebody has the case open."""
-    await tx.execute(
-        "INSERT INTO amtsbus.case_watchers AS w (case_id, subject, seen_until) VALUES ($1, $2, clock_timestamp() + $3) "
-        "ON CONFLICT (case_id, subject) DO UPDATE SET seen_until = excluded.seen_until",
-        case_id,
-        subject,
-        SEEN_FOR,
-    )
+    await renew(tx, [(case_id, subject)])
     await tx.execute(
         "DELETE FROM amtsbus.case_watchers WHERE (case_id, subject) IN (SELECT case_id, subject FROM amtsbus.case_watchers "
         "WHERE seen_until < clock_timestamp() ORDER BY seen_until LIMIT $1 FOR UPDATE SKIP LOCKED)",
