@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -52,7 +53,7 @@ class RunningTown:
 
     def offices(self) -> dict[str, Office]:
         """What the offices declare, by their keys."""
-        return {file.parent.name: read_office(file.parent) for file in sorted(DECLARED.glob("*/office.yaml"))}
+        return _declared()
 
     async def add_citizen(self, name: str, **known: object) -> None:
         """Let somebody be known to the issuer."""
@@ -79,6 +80,11 @@ class RunningTown:
             timeout=seconds,
             check=False,
         )
+
+
+@cache
+def _declared() -> dict[str, Office]:
+    return {file.parent.name: read_office(file.parent) for file in sorted(DECLARED.glob("*/office.yaml"))}
 
 
 @contextmanager

@@ -100,6 +100,14 @@ def test_its_status_names_every_process_and_stays_below_the_memory_limit(town: R
     assert sum(process["own"] or process["resident"] for process in told["processes"]) < MEMORY_LIMIT_BYTES
 
 
+def test_the_log_of_the_process_that_the_offices_share_says_of_which_office_each_line_is(town: RunningTown) -> None:
+    offices = {name for name in SERVICES if package_of(name) == "offices"}
+    written = (town.home.logs / "offices.log").read_text().splitlines()
+    published = [line for line in map(json.loads, written) if line["event"] == "procedure_published"]
+    assert {line["service"] for line in published} == offices
+    assert offices == {line["service"] for line in map(json.loads, written)}
+
+
 def test_a_token_is_all_that_is_printed_and_lets_one_in(town: RunningTown) -> None:
     listed = town.command("token").stdout
     assert "Erika Demo-Mustermann" in listed

@@ -7,6 +7,7 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -15,6 +16,8 @@ from pydantic_core import to_json
 from amtsbus import telemetry
 from amtsbus.settings import Settings
 
+SERVICE: ContextVar[str] = ContextVar("service")
+"""Where several services share a process: which of them is at work."""
 QUIET = ("aiokafka", "faststream", "httpx", "httpcore", "asyncio", "uvicorn.access")
 
 
@@ -35,10 +38,10 @@ def _as_json(_: Any, __: str, line: MutableMapping[str, Any]) -> str:
 
 def configure(settings: Settings, process: str) -> None:
     """Send everything that this process logs, libraries included, to standard output in one form."""
-    names = {"service": settings.service, "process": process}
 
     def name_process(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        line.update(names)
+        line["service"] = SERVICE.get(settings.service)
+        line["process"] = process
         return line
 
     shared: list[Any] = [

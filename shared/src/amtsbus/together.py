@@ -9,6 +9,7 @@ import uvicorn
 import uvloop
 
 from amtsbus.http import create_app
+from amtsbus.logs import SERVICE
 from amtsbus.service import Service
 from amtsbus.settings import Settings
 from amtsbus.worker import Worker, collect_garbage_rarely
@@ -29,11 +30,12 @@ def run_together(services: Sequence[tuple[Service, Settings]]) -> None:
         RuntimeError: one of them could not start; the others are stopped.
     """
     collect_garbage_rarely()
-    servers: list[_Server] = []
+    servers: list[tuple[str, _Server]] = []
     for service, settings in services:
         api = create_app(service, settings)
-        servers.append(_server(api, settings.api_host, settings.api_port))
-        servers.append(_server(Worker(service, settings).app(), settings.worker_host, settings.worker_port))
+        servers.append((service.name, _server(api, settings.api_host, settings.api_port)))
+        worker = Worker(service, settings).app()
+        servers.append((service.name, _server(worker, settings.worker_host, settings.worker_port)))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(servers))
 
@@ -53,8 +55,14 @@ def _server(app: object, host: str, port: int) -> _Server:
     )
 
 
-async def _serve(servers: Sequence[_Server]) -> None:
+async def _serve_as(name: str, server: _Server) -> None:
+    SERVICE.set(name)  # in this task, and in all that come from it
+    await server.serve()
+
+
+async def _serve(named: Sequence[tuple[str, _Server]]) -> None:
     loop = asyncio.get_running_loop()
+    servers = [server for _, server in named]
 
     def stop() -> None:
         for server in servers:
@@ -62,7 +70,7 @@ async def _serve(servers: Sequence[_Server]) -> None:
 
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, stop)
-    running = [asyncio.create_task(server.serve()) for server in servers]
+    running = [asyncio.create_task(_serve_as(name, server)) for name, server in named]
     await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     stop()
     await asyncio.gather(*running)

@@ -64,7 +64,7 @@ async def write_letter(
     def values(language: str) -> dict[str, str]:
         return wording_of_letters.values(
             file.declared,
-            file.sound_answers(today),
+            file.sound_answers,
             language,
             today=today,
             reference=file.case.reference,

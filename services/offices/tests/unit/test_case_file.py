@@ -105,3 +105,32 @@ def test_a_decision_is_never_taken_by_whoever_proposed_it():
     do(file, "propose", CLERK, START)
     assert steps.GRANT not in [step.action for step in file.case.actions(CLERK)]
     assert steps.GRANT in [step.action for step in file.case.actions(LEAD)]
+
+
+def test_waiting_makes_no_answer_wrong_and_none_right():
+    file = opened("parrot")
+    since = next(field for page in file.declared.form.pages for field in page.fields if field.key == "since")
+    assert since.latest == "today"
+    assert file.problems == []
+    file.handed_in_at = datetime(2026, 1, 4, 9, tzinfo=UTC)  # the day before the parrot came
+    assert [problem.at for problem in file.problems] == ["since"]
+    assert "since" not in file.sound_answers
+    file.supply([], {"since": "2026-03-03"}, None, CITIZEN, START + timedelta(days=1), date(2026, 3, 3))
+    assert file.problems == []
+    assert file.sound_answers["since"] == "2026-03-03"
+
+
+def test_a_day_that_lay_ahead_when_it_was_handed_in_stays_right_when_it_has_passed():
+    declared = PETS.procedures["parrot"]
+    [page] = [page for page in declared.form.pages if any(field.key == "since" for field in page.fields)]
+    ahead = [
+        field.model_copy(update={"earliest": "days_after(today, 3)", "latest": None}) if field.key == "since" else field
+        for field in page.fields
+    ]
+    pages = [page.model_copy(update={"fields": tuple(ahead)}) if one is page else one for one in declared.form.pages]
+    file = opened("parrot")
+    file.declared = declared.model_copy(update={"form": declared.form.model_copy(update={"pages": tuple(pages)})})
+    file.answers["since"] = "2026-03-06"
+    assert file.problems == []
+    file.supply([], {"parrots": 3}, None, CITIZEN, START + timedelta(days=10), date(2026, 3, 12))
+    assert file.problems == [], "neither by waiting nor by another answer that comes later"

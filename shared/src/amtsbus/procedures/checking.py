@@ -441,7 +441,7 @@ def _bounds(procedure: ProcedureFile) -> Iterator[tuple[Location, str]]:
 
 
 def _states(procedure: ProcedureFile) -> Iterator[tuple[Location, str]]:
-    named = steps.STANDARD_STATES | {state.key for state in procedure.states}
+    named = {*steps.STANDARD_STATES, *(state.key for state in procedure.states)}
     unnamed: list[tuple[Location, str]] = []
     for nth, step in enumerate(procedure.steps):
         places: list[tuple[Location, str]] = [

@@ -47,7 +47,8 @@ _STATE_NAMES: Final = {
     ),
 }
 
-STANDARD_STATES: Final = frozenset(_STATE_NAMES)
+STANDARD_STATES: Final = tuple(_STATE_NAMES)
+"""In the order in which a case may come to them."""
 
 _STEP_NAMES: Final = {
     REQUEST_DOCUMENTS: Text(de="Unterlagen anfordern", en="Request documents"),
@@ -114,6 +115,11 @@ def compiled(declared: ProcedureFile, *, land: str = "NW") -> Procedure:
 def state_name(declared: ProcedureFile, state: str) -> Text:
     """What a state is called."""
     return next((one.name for one in declared.states if one.key == state), None) or _STATE_NAMES[state]
+
+
+def standard_state_name(state: str) -> Text:
+    """What one of the standard states is called where a procedure does not call it otherwise."""
+    return _STATE_NAMES[state]
 
 
 def step_name(declared: ProcedureFile, action: str) -> Text:

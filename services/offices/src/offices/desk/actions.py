@@ -108,8 +108,8 @@ def _request(file: CaseFile, name: str, viewer: Viewer) -> Action:
     asked = tuple(
         (one.key, one.label.in_language(language)) for page in file.declared.form.pages for one in page.fields
     )
-    missing = tuple(examining.missing_documents(file, viewer.today))
-    wrong = {problem.at.split(".")[0] for problem in examining.problems(file, viewer.today)}
+    missing = tuple(examining.missing_documents(file))
+    wrong = {problem.at.split(".")[0] for problem in examining.problems(file)}
     fields = []
     if documents:
         label = viewer.say("offices.field.documents")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -77,13 +78,15 @@ class ProcedureDesk:
         return sorted(((one.key, one.name.in_language(viewer.language)) for one in declared), key=lambda pair: pair[1])
 
     async def states(self, tx: Tx, viewer: Viewer) -> Sequence[tuple[str, str]]:
-        """The standard states, then those of the procedures' own."""
-        declared = await store.newest_declared(tx)
-        if not declared:
-            return []
-        of_own = {state.key: one for one in declared for state in one.states if state.key not in steps.STANDARD_STATES}
-        standard = [(key, self._words(declared[0], viewer).state(key)) for key in _STANDARD_STATES]
-        return [*standard, *((key, self._words(one, viewer).state(key)) for key, one in sorted(of_own.items()))]
+        """The standard states, then those of the procedures' own, each by all the names that they give it."""
+        of_own: dict[str, set[str]] = defaultdict(set)
+        for one in await store.newest_declared(tx):
+            for state in one.states:
+                if state.key not in steps.STANDARD_STATES:
+                    of_own[state.key].add(state.name.in_language(viewer.language))
+        standard = [(key, steps.standard_state_name(key).in_language(viewer.language)) for key in steps.STANDARD_STATES]
+        own = sorted((" / ".join(sorted(names)), key) for key, names in of_own.items())
+        return [*standard, *((key, name) for name, key in own)]
 
     async def find(self, tx: Tx, words: str, limit: int) -> list[UUID]:
         """By reference, or by the applicant's name."""
@@ -158,17 +161,6 @@ class ProcedureDesk:
         if set(read.procedures) != {one.key for one in offered_now}:
             return [offers, Condition(name, viewer.say("offices.condition.behind"), "warning")]
         return [offers, Condition(name, viewer.say("offices.condition.fine"), "success")]
-
-
-_STANDARD_STATES: Final = (
-    steps.RECEIVED,
-    steps.DOCUMENTS_REQUESTED,
-    steps.HEARING,
-    steps.GRANTED,
-    steps.REFUSED,
-    steps.WITHDRAWN,
-    steps.LAPSED,
-)
 
 
 def next_step(state: str, proposed: str | None, words: ProcedureWords, viewer: Viewer, *, closed: bool) -> str:
@@ -247,12 +239,12 @@ def _computed(file: CaseFile, viewer: Viewer) -> list[tuple[str, str]]:
 def _problems(file: CaseFile, viewer: Viewer) -> Iterator[str]:
     language = viewer.language
     labels = {field.key: field.label for page in file.declared.form.pages for field in page.fields}
-    for problem in examining.problems(file, viewer.today):
+    for problem in examining.problems(file):
         label = labels.get(problem.at.split(".")[0])
         message = problem.message.in_language(language)
         yield f"{label.in_language(language)}: {message}" if label else message
     names = {one.key: one.name for one in file.declared.documents}
-    for key in examining.missing_documents(file, viewer.today):
+    for key in examining.missing_documents(file):
         yield viewer.say("offices.missing", document=names[key].in_language(language))
 
 

@@ -19,18 +19,18 @@ _UNREADABLE: Final = Text(
 )
 
 
-def problems(file: CaseFile, today: date) -> list[Problem]:
+def problems(file: CaseFile) -> list[Problem]:
     """What is wrong with the answers; that they cannot be read is a problem as well."""
     try:
-        return file.problems(today)
+        return file.problems
     except UNREADABLE:
         return [Problem("", _UNREADABLE)]
 
 
-def missing_documents(file: CaseFile, today: date) -> list[str]:
+def missing_documents(file: CaseFile) -> list[str]:
     """The keys of required documents that have not come; none where nobody can tell."""
     try:
-        return file.missing_documents(today)
+        return file.missing_documents
     except UNREADABLE:
         return []
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from amtsbus.casework.calendar import until
 from amtsbus.casework.case import Case, Decision, Fee
 from amtsbus.casework.roles import Actor, Role
+from amtsbus.clock import BERLIN
 from amtsbus.errors import ForbiddenError, RuleViolationError
 from amtsbus.procedures import answers as reading
 from amtsbus.procedures import conditions, fees, steps
@@ -141,17 +142,38 @@ class CaseFile:
         """What was paid so far, in cents."""
         return sum(payment.amount_cents for payment in self.payments)
 
-    def problems(self, today: date) -> list[Problem]:
-        """What is wrong with the answers, by the procedure's own rules."""
-        return reading.read_all(self.declared.form, self.answers, today=today)[1]
+    @property
+    def answered_on(self) -> tuple[date, ...]:
+        """The days on which answers came: with the application, and with the last supplement that replaced some."""
+        moments = [self.handed_in_at, *(one.supplied_at for one in self.supplements if one.replaced)]
+        return tuple(sorted({moment.astimezone(BERLIN).date() for moment in (moments[0], moments[-1])}))
 
-    def sound_answers(self, today: date) -> dict[str, Any]:
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong with the answers, by the procedure's own rules.
+
+        Waiting makes no answer wrong: each is held to the day on which it came.
+        """
+        return self._examined()[1]
+
+    @property
+    def sound_answers(self) -> dict[str, Any]:
         """The answers without those that are wrong: rules are evaluated with these alone, so that a wrong one stops nobody."""
-        return reading.read_all(self.declared.form, self.answers, today=today)[0]
+        return self._examined()[0]
 
-    def missing_documents(self, today: date) -> list[str]:
+    def _examined(self) -> tuple[dict[str, Any], list[Problem]]:
+        *earlier, last = self.answered_on
+        sound, problems = reading.read_all(self.declared.form, self.answers, today=last)
+        for day in earlier:
+            sound_then, wrong_then = reading.read_all(self.declared.form, self.answers, today=day)
+            places = {problem.at for problem in wrong_then}
+            sound, problems = sound_then | sound, [problem for problem in problems if problem.at in places]
+        return sound, problems
+
+    @property
+    def missing_documents(self) -> list[str]:
         """The keys of required documents that have not come."""
-        there, answers = {document.key for document in self.documents}, self.sound_answers(today)
+        there, answers, today = {document.key for document in self.documents}, self.sound_answers, self.answered_on[-1]
         return [
             asked.key
             for asked in reading.asked_documents(self.declared.documents, answers, today=today)
@@ -171,7 +193,7 @@ class CaseFile:
 
     def look_whether_complete(self, now: datetime, today: date) -> bool:
         """Note that nothing is missing any more; the legal clock starts then, where it waits for that."""
-        if self.complete_at is not None or self.problems(today) or self.missing_documents(today):
+        if self.complete_at is not None or self.problems or self.missing_documents:
             return False
         self.complete_at = now
         deadline = self.declared.deadline
@@ -322,7 +344,7 @@ class CaseFile:
 
     def fee_cents(self, today: date) -> int | None:
         """What the application costs by its procedure; None where the city has not set it."""
-        return fees.cents(self.declared, self.sound_answers(today), today=today)
+        return fees.cents(self.declared, self.sound_answers, today=today)
 
     def may_decide_automatically(self, today: date) -> bool:
         """Whether the procedure allows a decision without a human now: complete, fulfilled, and paid where it is paid before."""
@@ -331,7 +353,7 @@ class CaseFile:
             return False
         if self.paid_cents < self.charged_cents:
             return False
-        answers = self.sound_answers(today)
+        answers = self.sound_answers
         computed = conditions.computed_values(self.declared.form.computed, answers, today=today)
         return conditions.holds(automatic.when, answers, today=today, computed=computed)
 

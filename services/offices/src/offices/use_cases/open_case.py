@@ -69,7 +69,7 @@ async def open_case(command: OpenCase, office: Office, tx: Tx) -> CaseFile:
     await store.add(tx, file)
     await tx.append(file.case_id, reporting.opened(office, file), *reporting.charged(office, file, 0, today))
     await write_letter(tx, file, "received", court=office.court)
-    problems, missing = file.problems(today), file.missing_documents(today)
+    problems, missing = file.problems, file.missing_documents
     if problems or missing:
         reasons = "\n".join(f"• {problem.message.in_language(file.language)}" for problem in problems)
         fields = {problem.at.split(".")[0] for problem in problems}

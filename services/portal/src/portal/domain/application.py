@@ -141,7 +141,7 @@ class Application:
 
 def state_in_words(declared: ProcedureFile, state: str) -> Text:
     """What the office calls a state. One that the file does not know would be the office's mistake, and is shown as it is."""
-    known = {one.key for one in declared.states} | STANDARD_STATES
+    known = {*STANDARD_STATES, *(one.key for one in declared.states)}
     return state_name(declared, state) if state in known else Text(de=state, en=state)
 
 
