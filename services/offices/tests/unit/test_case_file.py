@@ -107,10 +107,21 @@ def test_a_decision_is_never_taken_by_whoever_proposed_it():
     assert steps.GRANT in [step.action for step in file.case.actions(LEAD)]
 
 
-def test_waiting_makes_no_answer_wrong_and_none_right():
+def asking_for(file: CaseFile, **rules: str | None) -> None:
+    """Let the file's procedure ask otherwise since when the parrot is there."""
+    form = file.declared.form
+    pages = tuple(
+        page.model_copy(
+            update={"fields": tuple(one.model_copy(update=rules) if one.key == "since" else one for one in page.fields)}
+        )
+        for page in form.pages
+    )
+    file.declared = file.declared.model_copy(update={"form": form.model_copy(update={"pages": pages})})
+
+
+def test_an_answer_is_held_to_the_day_on_which_it_came():
     file = opened("parrot")
-    since = next(field for page in file.declared.form.pages for field in page.fields if field.key == "since")
-    assert since.latest == "today"
+    asking_for(file, latest="today")
     assert file.problems == []
     file.handed_in_at = datetime(2026, 1, 4, 9, tzinfo=UTC)  # the day before the parrot came
     assert [problem.at for problem in file.problems] == ["since"]
@@ -121,15 +132,8 @@ def test_waiting_makes_no_answer_wrong_and_none_right():
 
 
 def test_a_day_that_lay_ahead_when_it_was_handed_in_stays_right_when_it_has_passed():
-    declared = PETS.procedures["parrot"]
-    [page] = [page for page in declared.form.pages if any(field.key == "since" for field in page.fields)]
-    ahead = [
-        field.model_copy(update={"earliest": "days_after(today, 3)", "latest": None}) if field.key == "since" else field
-        for field in page.fields
-    ]
-    pages = [page.model_copy(update={"fields": tuple(ahead)}) if one is page else one for one in declared.form.pages]
     file = opened("parrot")
-    file.declared = declared.model_copy(update={"form": declared.form.model_copy(update={"pages": tuple(pages)})})
+    asking_for(file, earliest="days_after(today, 3)", latest=None)
     file.answers["since"] = "2026-03-06"
     assert file.problems == []
     file.supply([], {"parrots": 3}, None, CITIZEN, START + timedelta(days=10), date(2026, 3, 12))
