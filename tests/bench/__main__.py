@@ -30,7 +30,7 @@ from rich.console import Console
 from tests.bench import page
 from tests.bench.measurement import Measurement, Servers, note
 
-PARTS = ("relay", "reader", "intake", "latency", "backlog", "growth", "memory")
+PARTS = ("relay", "reader", "intake", "latency", "backlog", "growth", "memory", "portal", "desk")
 LIMIT_SECONDS = 600
 """A part that takes longer hangs."""
 PAGE = Path("docs/benchmarks.md")

@@ -6,6 +6,7 @@ service has them. The register has as many persons, each with a home. Ids are as
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -129,6 +130,44 @@ _REGISTRATION: tuple[tuple[str, ...], ...] = (
         """,
     ),
 )
+
+_OFFICE: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        INSERT INTO amtsbus.cases (case_id, procedure_key, reference, state, version, applicant_id, subject_ids, opened_at,
+                                   closed_at, assignee, due_on, proposed_action, proposed_by, proposed_at)
+        SELECT case_id, procedure, reference,
+               CASE WHEN open THEN (ARRAY['received', 'received', 'documents-requested', 'hearing'])[n / 20 % 4 + 1]
+                    ELSE (ARRAY['granted', 'granted', 'refused', 'withdrawn'])[n % 4 + 1] END,
+               4, applicant_id, '{}', at, CASE WHEN NOT open THEN at + interval '60 days' END,
+               CASE WHEN n % 3 > 0 THEN 'clerk-' || n / 20 % 40 END,
+               CASE WHEN open THEN current_date - 10 + (n / 20 % 90)::int ELSE 'infinity' END,
+               CASE WHEN proposed THEN 'grant' END, CASE WHEN proposed THEN 'clerk-' || n / 20 % 40 END,
+               CASE WHEN proposed THEN at END
+        FROM named
+        """,
+        f"""
+        INSERT INTO applications
+        SELECT case_id, procedure, 1, 'de', initcap({GIVEN}) || ' ' || initcap({FAMILY}), NULL, 'basic',
+               '{{"dog_name": "Demo-Rex"}}', at, at,
+               {GIVEN} || ' ' || {FAMILY} || ' ' || lower(reference) || ' ' || lpad(n::text, 7, '0')
+        FROM named
+        """,
+        """
+        INSERT INTO amtsbus.case_periods (case_id, nth, kind, starts_on, unit, count, ends_on, due_on, land,
+                                          warn_days_before, ended_at)
+        SELECT case_id, 1, 'decision', at::date, 'months', 3, at::date + 90, greatest(at::date + 90, current_date + 30), 'NW', 7,
+               CASE WHEN NOT open THEN at + interval '60 days' END
+        FROM named
+        """,
+        """
+        INSERT INTO amtsbus.case_history (case_id, version, nth, who, at, what, state)
+        SELECT case_id, 1, 1, 'system', at, 'opened', 'received' FROM named
+        """,
+    ),
+)
+"""One in twenty cases is open, one in two hundred waits for a second person, a third belongs to nobody yet."""
+
 _PERSONS = f"""
 CREATE UNLOGGED TABLE filling AS
 SELECT n::bigint AS n, now() - age AS at, uuidv7(-age) AS person_id
@@ -153,6 +192,22 @@ async def fill_permits(url: str, service: Service, settings: Settings, cases: in
     await _execute(url, _MONTHS)
     await _execute(url, _literally(_CASES, cases))
     await _fill(url, _PERMITS, cases)
+
+
+async def fill_office(url: str, procedures: Sequence[str], cases: int) -> None:
+    """An office that is migrated and has published `procedures`, with so many cases."""
+    await _execute(url, _MONTHS, _literally(_CASES, cases))
+    keys = ", ".join(f"'{key}'" for key in procedures)
+    named = f"""
+        CREATE UNLOGGED TABLE named AS
+        SELECT n::bigint AS n, at, case_id, applicant_id, open, open AND n % 200 = 0 AS proposed,
+               (ARRAY[{keys}])[n % {len(procedures)} + 1] AS procedure,
+               'FALL-' || to_char(at, 'YYYY') || '-' || lpad(n::text, 7, '0') AS reference
+        FROM filling
+    """
+    await _execute(url, named)
+    await _fill(url, _OFFICE, cases)
+    await _execute(url, "DROP TABLE named", "ANALYZE")
 
 
 async def fill_register(url: str, service: Service, settings: Settings, persons: int) -> None:

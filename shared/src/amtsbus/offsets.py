@@ -69,6 +69,8 @@ class Offsets:
                 )
                 self._open.push_async_callback(self._consumer.stop)
                 await self._consumer.start()
+                # Whoever asks nothing stops it at once; aiokafka 0.14 fails to stop what has not begun to run.
+                await asyncio.sleep(0)
         except BaseException:
             await self._open.aclose()
             raise

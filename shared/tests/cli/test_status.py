@@ -1,7 +1,11 @@
 """`amtsbus status`: whether all is well, and what needs a human where it is not."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
+from .conftest import LENDING
 from .test_gaps import lost
 
 
@@ -96,6 +100,13 @@ async def test_a_topic_that_does_not_exist_is_told(library, amtsbus):
     code, told = await needs(amtsbus, "reminders")
     assert code == 1
     assert "reminders: Kafka: UnknownTopicOrPartitionError: lending.loan.events" in told
+
+
+async def test_a_service_that_reads_nothing_has_a_status_as_well(library, amtsbus, monkeypatch):
+    quiet = SimpleNamespace(load=lambda: replace(LENDING, readers=()))
+    monkeypatch.setattr("amtsbus.service.installed_services", lambda: {"lending": quiet})
+    outcome = await amtsbus("status", "lending", "--json")
+    assert (outcome.json[0]["kafka"], outcome.json[0]["readers"]) == ("reachable", []), outcome.err
 
 
 async def test_a_database_of_another_version_says_what_to_do(library, amtsbus, monkeypatch, postgres_url):

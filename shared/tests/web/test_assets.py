@@ -27,7 +27,7 @@ def real(browse, database):
 
 
 async def fetched(browser: Browser, path: str, encoding: str = "br, gzip"):
-    return await browser._client.get(path, headers={"Accept-Encoding": encoding})
+    return await browser.client.get(path, headers={"Accept-Encoding": encoding})
 
 
 async def test_everything_that_a_page_loads_is_there_for_good(real):
@@ -76,7 +76,7 @@ async def test_an_asset_comes_as_the_browser_likes_it(real, accepted, encoding):
     "name", ["manifest.json", "..%2fmanifest.json", "%2e%2e/x", "pages.css", "x.css", "pages.0000000000000000.css.br"]
 )
 async def test_nothing_else_is_served(browser: Browser, name):
-    answer = await browser._client.get(f"/assets/{name}")
+    answer = await browser.client.get(f"/assets/{name}")
     assert answer.status_code == 404
     assert answer.headers["cache-control"] == "no-store"
 

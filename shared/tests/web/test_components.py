@@ -84,7 +84,7 @@ async def test_fields_hold_what_they_were_given(browser: Browser):
 
 async def test_a_text_never_becomes_markup(browser: Browser):
     page = await browser._go(
-        "GET", str(browser._client.build_request("GET", "/gallery", params={"text": NASTY}).url), site="none"
+        "GET", str(browser.client.build_request("GET", "/gallery", params={"text": NASTY}).url), site="none"
     )
     assert page.status == 200
     assert "<script>alert" not in page.response.text
@@ -95,7 +95,7 @@ async def test_a_text_never_becomes_markup(browser: Browser):
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60))
 async def test_whatever_somebody_types_comes_back_as_it_was(browser: Browser, text):
-    url = str(browser._client.build_request("GET", "/gallery", params={"text": text}).url)
+    url = str(browser.client.build_request("GET", "/gallery", params={"text": text}).url)
     page = await browser._go("GET", url, site="none")
     assert page.field("Text") == text
     assert page.field("Area") == text

@@ -17,7 +17,7 @@ async def form_token(browser: Browser) -> str:
 
 async def send(browser: Browser, token: str, **headers: str) -> int:
     told = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = await browser._client.post("/booking", data={"guest": "Demo-Ada", "_csrf": token}, headers=FORM | told)
+    answer = await browser.client.post("/booking", data={"guest": "Demo-Ada", "_csrf": token}, headers=FORM | told)
     return answer.status_code
 
 

@@ -15,7 +15,7 @@ from .baths import BATHS
 
 async def begun(browser: Browser, path: str = "/login") -> dict[str, str]:
     """What the browser is sent to the issuer with."""
-    answer = await browser._client.get(path)
+    answer = await browser.client.get(path)
     assert answer.status_code == 303
     assert answer.headers["location"].startswith(f"{ISSUER}/authorize?")
     return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["location"]).query).items()}
@@ -187,7 +187,7 @@ async def test_a_log_in_leads_back_to_ourselves_whatever_it_is_told(browser: Bro
 
 async def test_a_page_that_needs_a_surer_identification_asks_for_it_and_comes_back(browser: Browser):
     await browser.log_in(identification="basic", up_to="high")
-    asked = await browser._client.get("/season-ticket")
+    asked = await browser.client.get("/season-ticket")
     assert asked.headers["location"] == "/login?return=%2Fseason-ticket&identification=substantial"
     told = await begun(browser, asked.headers["location"])
     assert (told["acr_values"], told["prompt"]) == ("substantial", "login")
@@ -229,7 +229,7 @@ def test_what_an_issuer_says_of_its_level_is_understood_or_counts_for_nothing(cl
 
 
 async def test_too_many_log_ins_from_one_browser_are_slowed_down(browser: Browser):
-    answers = [await browser._client.get("/login") for _ in range(13)]
+    answers = [await browser.client.get("/login") for _ in range(13)]
     assert answers[0].status_code == 303
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) > 0
@@ -239,7 +239,7 @@ async def test_too_many_log_ins_from_one_address_are_slowed_down(browser: Browse
     statuses = []
     for _ in range(62):
         other = browser.another()
-        statuses.append((await other._client.get("/login")).status_code)
+        statuses.append((await other.client.get("/login")).status_code)
     assert (statuses[0], statuses[-1]) == (303, 429)
 
 

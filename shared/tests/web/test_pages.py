@@ -90,11 +90,11 @@ async def test_a_page_takes_no_files_unless_it_says_so(browser: Browser):
 
 
 async def test_a_program_that_proves_itself_needs_no_form_and_gets_no_session(browser: Browser, database):
-    answer = await browser._client.post("/payments", content=b"paid")
+    answer = await browser.client.post("/payments", content=b"paid")
     assert (answer.status_code, answer.text) == (200, "thanks")
     assert "set-cookie" not in answer.headers
     assert await database.pool.fetchval("SELECT subject FROM viewings") == "paid"
-    assert (await browser._client.post("/payments", content=b"x" * 300_000)).status_code == 413
+    assert (await browser.client.post("/payments", content=b"x" * 300_000)).status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -105,13 +105,13 @@ async def test_a_program_that_proves_itself_needs_no_form_and_gets_no_session(br
     ],
 )
 async def test_no_page_leads_to_another_host_whatever_it_is_told(browser: Browser, target):
-    answer = await browser._client.get("/elsewhere", params={"to": target})
+    answer = await browser.client.get("/elsewhere", params={"to": target})
     assert answer.status_code == 500
     assert "location" not in answer.headers
 
 
 async def test_the_api_beside_the_pages_stays_an_api(browser: Browser):
-    client = browser._client
+    client = browser.client
     assert (await client.get("/v1/lanes")).json() == [1, 2, 3]
     unknown = await client.get("/v1/unknown")
     assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
@@ -133,6 +133,6 @@ async def test_pages_below_a_path_leave_everything_else_to_the_api(browse, datab
     page = await browser.log_in(back_to="/mine")
     assert (page.status, page.path) == (200, "/desk/mine")
     assert "Demo-Ada" in page.text
-    outside = await browser._client.get("/booking")
+    outside = await browser.client.get("/booking")
     assert (outside.status_code, outside.headers["content-type"]) == (404, "application/problem+json")
-    assert (await browser._client.get("/desk")).status_code == 404
+    assert (await browser.client.get("/desk")).status_code == 404

@@ -79,7 +79,7 @@ async def test_a_broken_template_of_an_error_still_answers(browser: Browser, mon
         raise RuntimeError("no template")
 
     monkeypatch.setattr(browser.app.state.site.templates, "get_template", broken)
-    answer = await browser._client.get("/")
+    answer = await browser.client.get("/")
     assert answer.status_code == 500
     assert "Reference" in answer.text
     assert "no template" not in answer.text
@@ -100,4 +100,4 @@ async def test_a_request_for_another_host_is_refused_where_the_address_is_set(br
 
     browser = await browse(BATHS, database, web_address="https://service.test")
     assert (await browser.open("/")).status == 200
-    assert (await browser._client.get("/", headers={"Host": "evil.example"})).status_code == 400
+    assert (await browser.client.get("/", headers={"Host": "evil.example"})).status_code == 400

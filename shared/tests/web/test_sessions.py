@@ -154,7 +154,7 @@ async def test_what_is_over_is_swept_in_portions(browser: Browser, database, row
 
 @pytest.mark.parametrize("value", ["", "x", "a" * 42, "a" * 44, "ä" * 43, "a" * 42 + "=", "../" * 14 + "a"])
 async def test_a_cookie_that_is_not_one_of_ours_is_nobody(browser: Browser, value):
-    answer = await browser._client.get("/", headers={b"Cookie": f"{COOKIE}={value}".encode()})
+    answer = await browser.client.get("/", headers={b"Cookie": f"{COOKIE}={value}".encode()})
     assert answer.status_code == 200
 
 
@@ -172,7 +172,7 @@ async def test_staff_without_a_person_are_no_citizens(browser: Browser):
 
 
 async def test_in_development_without_tls_the_cookie_names_the_service(browser: Browser):
-    answer = await browser._client.get("http://service.test/booking")
+    answer = await browser.client.get("http://service.test/booking")
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith("amtsbus-baths=")
     assert "Secure" not in cookie

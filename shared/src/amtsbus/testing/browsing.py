@@ -338,14 +338,14 @@ class PlainBrowser:
     """
 
     def __init__(self, client: httpx.AsyncClient, *, origin: str, base: str = "") -> None:
-        self._client = client
+        self.client = client
         self.origin = origin
         self.base = base
         self.page: Page | None = None
 
     @property
     def cookies(self) -> httpx.Cookies:
-        return self._client.cookies
+        return self.client.cookies
 
     @property
     def shown(self) -> Page:
@@ -442,7 +442,7 @@ class PlainBrowser:
             headers["Referer"] = referer.partition("#")[0]
         if method == "POST":
             headers |= {"Origin": self.origin, "Content-Type": kind}
-        return await self._client.request(method, url.partition("#")[0], headers=headers, content=body or None)
+        return await self.client.request(method, url.partition("#")[0], headers=headers, content=body or None)
 
     async def _elsewhere(self, method: str, url: str) -> httpx.Response:
         """What another host answers, where a page may lead there at all."""
@@ -452,7 +452,7 @@ class PlainBrowser:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        await self.client.aclose()
 
 
 class Browser(PlainBrowser):
@@ -473,7 +473,7 @@ class Browser(PlainBrowser):
 
     def another(self) -> Self:
         """Another browser on the same pages, with no cookies."""
-        return type(self)(self.app, self.issuer, language=self._client.headers["Accept-Language"])
+        return type(self)(self.app, self.issuer, language=self.client.headers["Accept-Language"])
 
     async def _elsewhere(self, method: str, url: str) -> httpx.Response:
         if not url.startswith(f"{ISSUER}/"):
