@@ -1,6 +1,7 @@
 """The procedures of the city, each walked along every path: of its form, of its states, of its letters."""
 
 import random
+import re
 from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
@@ -19,6 +20,13 @@ FOLDER = Path(__file__).parents[2] / "deploy" / "procedures"
 FILES = [path for office in sorted(FOLDER.iterdir()) if office.is_dir() for path in procedure_files(office)]
 TODAY = date(2026, 11, 24)
 MOST_APPLICANTS = 1500
+
+ENGLISH = re.compile(
+    r"\b(and|are|by|city|fee|for|free|from|if|is|it|nos?|not|of|on|or|sentence|the|to|under|with)\b"
+    r"|\d\.\d\d (EUR|Euro|bis)|\d,\d{3}",
+    re.IGNORECASE,
+)
+"""Words that join the parts of a citation in English and are not German, and amounts with an English point or comma."""
 
 each_procedure = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 
@@ -48,10 +56,32 @@ def parts(field: FormField) -> list[str]:
     return [f"{field.key}.{part.key}" for part in field.fields] if isinstance(field, GroupField) else [field.key]
 
 
+def citations(part: Any) -> Iterator[str]:
+    """Every `legal_basis` and `basis` of what was declared, wherever it stands."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key == "legal_basis":
+                yield from value
+            elif key == "basis" and value is not None:
+                yield value
+            else:
+                yield from citations(value)
+    elif isinstance(part, list | tuple):
+        for one in part:
+            yield from citations(one)
+
+
 def test_the_city_offers_a_hundred_services_in_at_least_ten_offices():
     offices = read_city(FOLDER)
     assert len(offices) >= 10
     assert sum(len(office.procedures) for office in offices.values()) >= 100
+
+
+@each_procedure
+def test_the_law_is_cited_in_german_in_every_language_of_the_portal(path):
+    cited = list(citations(declared(path).model_dump()))
+    assert len(cited) >= 3
+    assert [citation for citation in cited if ENGLISH.search(citation)] == []
 
 
 @each_procedure

@@ -22,7 +22,7 @@ personal_data: ordinary
 retention: {years: 10}
 reference_prefix: GARTEN
 duration: {de: "Vier Wochen", en: "Four weeks"}
-fee: {cents: 2500, basis: Fee statute § 2}
+fee: {cents: 2500, basis: Gebührensatzung § 2}
 form:
   pages:
     - key: tenant

@@ -9,7 +9,7 @@ from .allotments import TODAY, procedure
 
 
 def fee(answers, **fee):
-    return fees.cents(procedure(fee={"basis": "Fee statute § 2"} | fee), answers, today=TODAY)
+    return fees.cents(procedure(fee={"basis": "Gebührensatzung § 2"} | fee), answers, today=TODAY)
 
 
 def test_an_amount_is_the_same_for_everybody():

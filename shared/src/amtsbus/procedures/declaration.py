@@ -6,7 +6,8 @@ cannot say by itself (that a condition asks for a field which comes later, that 
 
 Words: a *page* asks one thing; a *field* has a key in snake_case under which conditions know it (`form.dog_name`); a
 condition is CEL. An unanswered field is not in `form`: a condition that depends on one is not fulfilled, a check that depends on
-one does not apply, and `has(form.x)` asks whether it was answered.
+one does not apply, and `has(form.x)` asks whether it was answered. A *citation* (`legal_basis`, every `basis`) names the law as a
+German authority does, in German whatever the language of the page: `KAG NRW §§ 1 bis 3, 12`.
 """
 
 from enum import StrEnum
@@ -22,6 +23,8 @@ FieldKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+
 """Lower case with underscores, so that a condition can name it."""
 Cel = Annotated[str, StringConstraints(min_length=1, max_length=1000, strip_whitespace=True)]
 Sentence = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
+Citation = Sentence
+"""A law as a German authority cites it, in German on every page: `AO § 155 in Verbindung mit KAG NRW § 12`."""
 
 
 class Declared(BaseModel):
@@ -407,7 +410,8 @@ class Deadline(Declared):
     period: LegalPeriod
     starts: Literal["received", "complete"] = "complete"
     """It runs from the day on which the application came, or on which it was complete."""
-    basis: Sentence
+    basis: Citation
+    """The law that says so, cited in German."""
     suspended_while_waiting: bool = True
     """It stands still while documents are asked for."""
     fiction: Literal["granted"] | None = None
@@ -422,7 +426,8 @@ class Fee(Declared):
     """CEL over the form that gives whole cents."""
     set_by_city: bool = False
     """The city's statutes say how much; until they are entered nothing is charged."""
-    basis: Sentence
+    basis: Citation
+    """The law or statute that says so, cited in German."""
     charged: Literal["granted", "decided", "received"] = "granted"
     """When it falls due: with a positive decision, with any decision, or before anybody looks at it."""
     note: Text | None = None
@@ -440,7 +445,8 @@ class Automatic(Declared):
 
     when: Cel
     reasons: Text
-    basis: Sentence
+    basis: Citation
+    """The law that allows it, cited in German."""
 
 
 class Decision(Declared):
@@ -452,8 +458,8 @@ class Decision(Declared):
     """Other offices that are asked first."""
     hearing_period: LegalPeriod = LegalPeriod(months=1)
     automatic: Automatic | None = None
-    basis: Sentence
-    """What the decision is based on, as the letter quotes it."""
+    basis: Citation
+    """The law that the decision is based on, cited in German."""
     remedy: Literal["court", "objection", "none"] = "court"
     """What somebody can do against it: an action before the administrative court, an objection, or, where nothing is decided
     against anybody, nothing."""
@@ -480,7 +486,8 @@ class Retention(Declared):
 
     years: int | None = Field(None, ge=0, le=120)
     """None: to be decided with the archive and the data protection officer."""
-    basis: Sentence | None = None
+    basis: Citation | None = None
+    """The law that says so, cited in German."""
 
 
 class ProcedureFile(Declared):
@@ -495,7 +502,8 @@ class ProcedureFile(Declared):
     words: tuple[str, ...] = Field(min_length=1, max_length=40)
     """Everyday words by which people look for it, in German and English."""
     life_events: tuple[LifeEvent, ...] = Field(min_length=1)
-    legal_basis: tuple[Sentence, ...] = Field(min_length=1)
+    legal_basis: tuple[Citation, ...] = Field(min_length=1)
+    """The laws it rests on, each cited in German whatever the language of the page."""
     applicant: Applicant
     identification: Identification
     personal_data: PersonalData
