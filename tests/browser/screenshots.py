@@ -28,7 +28,7 @@ async def shoot(page: Page, name: str) -> None:
     Raises:
         ValueError: it is larger than a picture in a README should be.
     """
-    await page.evaluate("document.activeElement?.blur()")
+    await page.evaluate("document.activeElement?.blur(); scrollTo(0, 0)")
     picture = with_palette(await page.screenshot(animations="disabled", caret="hide"))
     if len(picture) > MOST_BYTES:
         raise ValueError(f"{name} has {len(picture)} bytes")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from uuid import UUID
 
 from amtsbus.casework import Case, Fee, working_days
@@ -73,6 +74,7 @@ class RequestsDesk:
     """Every request is about the same; a name is found by its beginning."""
 
     name = "requests"
+    title: Mapping[str, str] = MappingProxyType({"de": "Anträge", "en": "Requests"})
     land = "NW"
 
     def __init__(self) -> None:

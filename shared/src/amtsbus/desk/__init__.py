@@ -67,7 +67,7 @@ def desk_of(department: Department, languages: Path) -> Web:
         shared_languages=(LANGUAGES,),
         audience="staff",
         path=PATH,
-        title="",
+        title=department.title,
         imprint="",
         privacy="",
         accessibility="",

@@ -219,6 +219,8 @@ class Department(Protocol):
 
     name: str
     """The service's name."""
+    title: Mapping[str, str]
+    """What the department is called, by language."""
     land: str
     """Whose public holidays it goes by (ISO 3166-2 without `DE-`)."""
 

@@ -1,5 +1,6 @@
 """What a service declares of its pages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -30,7 +31,7 @@ class Web:
         audience: who logs in here, which decides how long a session lasts: citizens 30 minutes of idleness, staff two hours.
         shared_templates, shared_languages: folders that several services share; what a service has itself comes before.
         path: where the pages begin: empty for a portal, `/desk` for a department.
-        title: the name at the head of every page, unless the city has set one (`AMTSBUS_CITY`).
+        title: the name at the head of every page: a department's by language, or one that the city can replace (`AMTSBUS_CITY`).
         imprint, privacy, accessibility: the paths of what the law wants on every page (§ 5 DDG, article 13 GDPR, § 12b BGG);
             empty where a page of this kind is shown elsewhere.
     """
@@ -42,7 +43,7 @@ class Web:
     shared_templates: tuple[Path, ...] = ()
     shared_languages: tuple[Path, ...] = ()
     path: str = ""
-    title: str = ""
+    title: str | Mapping[str, str] = ""
     imprint: str = "/imprint"
     privacy: str = "/privacy"
     accessibility: str = "/accessibility"

@@ -67,10 +67,12 @@ class Site:
         database: Database = self.state.database
         return database
 
-    @property
-    def name(self) -> str:
+    def name(self, language: str) -> str:
         """What stands at the head of every page."""
-        return self.settings.city or self.web.title or self.service
+        title = self.web.title
+        if isinstance(title, str):
+            return self.settings.city or title or self.service
+        return title.get(language) or title.get("de") or self.service
 
     def origin(self, request: Request) -> str:
         """Scheme and host of the pages as browsers see them."""

@@ -379,7 +379,7 @@ class PageVisit:
             "language": self.language,
             "session": self._session,
             "caller": self.caller,
-            "city": self.site.name,
+            "city": self.site.name(self.language),
             "web": self.site.web,
             "notices": self._take_notices(),
             "can_log_in": self.site.login is not None,

@@ -52,19 +52,15 @@ class ProcedureDesk:
     def __init__(self, office: Office, folder: Path) -> None:
         self.name = office.key
         self.land = office.land
+        self.title = _named(folder / OFFICE_FILE)
         self._office = office
         self._folder = folder
 
     @cached_property
     def _offices(self) -> Mapping[str, Mapping[str, str]]:
         """The names of the city's offices by key and language; of those whose folder lies here."""
-        found: dict[str, Mapping[str, str]] = {}
-        for file in sorted(self._folder.parent.glob(f"*/{OFFICE_FILE}")):
-            try:
-                found[file.parent.name] = yaml.safe_load(file.read_text(encoding="utf-8"))["name"]
-            except (OSError, yaml.YAMLError, TypeError, KeyError):
-                continue
-        return found
+        named = {file.parent.name: _named(file) for file in sorted(self._folder.parent.glob(f"*/{OFFICE_FILE}"))}
+        return {key: name for key, name in named.items() if name}
 
     def _words(self, declared: ProcedureFile, viewer: Viewer) -> ProcedureWords:
         names = {key: name.get(viewer.language, key) for key, name in self._offices.items()}
@@ -161,6 +157,15 @@ class ProcedureDesk:
         if set(read.procedures) != {one.key for one in offered_now}:
             return [offers, Condition(name, viewer.say("offices.condition.behind"), "warning")]
         return [offers, Condition(name, viewer.say("offices.condition.fine"), "success")]
+
+
+def _named(file: Path) -> Mapping[str, str]:
+    """What an office's file calls it, by language; nothing where it cannot be read."""
+    try:
+        name = yaml.safe_load(file.read_text(encoding="utf-8"))["name"]
+    except (OSError, yaml.YAMLError, TypeError, KeyError):
+        return {}
+    return name if isinstance(name, dict) else {}
 
 
 def next_step(state: str, proposed: str | None, words: ProcedureWords, viewer: Viewer, *, closed: bool) -> str:

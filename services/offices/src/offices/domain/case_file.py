@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from amtsbus.casework.calendar import until
 from amtsbus.casework.case import Case, Decision, Fee
 from amtsbus.casework.roles import Actor, Role
-from amtsbus.clock import BERLIN
 from amtsbus.errors import ForbiddenError, RuleViolationError
 from amtsbus.procedures import answers as reading
 from amtsbus.procedures import conditions, fees, steps
@@ -32,6 +32,9 @@ WAITS_FOR_APPLICANT: Final = "waits for the applicant"
 """Why the legal clock stands still, as the history has it."""
 
 WARN_DAYS: Final = 7
+
+_CITY: Final = ZoneInfo("Europe/Berlin")
+"""Whose days the law counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ class CaseFile:
     def answered_on(self) -> tuple[date, ...]:
         """The days on which answers came: with the application, and with the last supplement that replaced some."""
         moments = [self.handed_in_at, *(one.supplied_at for one in self.supplements if one.replaced)]
-        return tuple(sorted({moment.astimezone(BERLIN).date() for moment in (moments[0], moments[-1])}))
+        return tuple(sorted({moment.astimezone(_CITY).date() for moment in (moments[0], moments[-1])}))
 
     @property
     def problems(self) -> list[Problem]:

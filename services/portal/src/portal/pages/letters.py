@@ -43,7 +43,7 @@ async def get_letter(letter_id: UUID, visit: Visit, tx: InRecordingTx) -> Respon
 @router.get("/letters/{letter_id}/pdf", dependencies=[visitors()])
 async def get_pdf(letter_id: UUID, visit: Visit, tx: InRecordingTx) -> Response:
     """The letter as PDF."""
-    command = WritePdf(owner_of(visit), letter_id, visit.site.name, visit.absolute("/verify"))
+    command = WritePdf(owner_of(visit), letter_id, visit.site.name("de"), visit.absolute("/verify"))
     try:
         written = await write_pdf(command, documents_of(visit), tx)
     except NotFoundError as error:
