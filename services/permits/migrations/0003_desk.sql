@@ -25,7 +25,7 @@ BEGIN
 END $$;
 
 ALTER TABLE applications ADD COLUMN search text NOT NULL DEFAULT '';
-CREATE TRIGGER applications_search BEFORE INSERT OR UPDATE ON applications
+CREATE TRIGGER applications_search BEFORE INSERT OR UPDATE OF search ON applications
     FOR EACH ROW EXECUTE FUNCTION keep_search_words();
 UPDATE applications SET search = '';
 CREATE INDEX applications_words ON applications USING gin (array_to_tsvector(string_to_array(search, ' ')));

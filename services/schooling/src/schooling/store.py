@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 from amtsbus.casework import store as cases
 from amtsbus.casework.case import HistoryEntry
+from amtsbus.desk.search import query_of
 from amtsbus.errors import ConflictError, NotFoundError
 from amtsbus.ids import new_id
 from amtsbus.postgres import Row, Tx
@@ -152,6 +153,26 @@ async def capacities(tx: Tx, school_id: UUID) -> list[Capacity]:
         school_id,
     )
     return [Capacity(row["school_year"], row["places"], row["accepted"]) for row in rows]
+
+
+async def school_places(tx: Tx, school_year: int) -> list[tuple[School, Capacity | None]]:
+    """All schools by name, with their places in one school year; None where the city has set none."""
+    rows = await tx.fetch(
+        """
+        SELECT s.school_id, s.name, c.places,
+               (SELECT count(*) FROM enrolments e WHERE e.accepted_by = s.school_id AND e.school_year = $1) AS accepted
+        FROM schools s LEFT JOIN capacities c ON c.school_id = s.school_id AND c.school_year = $1
+        ORDER BY s.name, s.school_id
+        """,
+        school_year,
+    )
+    return [
+        (
+            School(row["school_id"], row["name"]),
+            None if row["places"] is None else Capacity(school_year, row["places"], row["accepted"]),
+        )
+        for row in rows
+    ]
 
 
 async def lock_admission(tx: Tx, school_id: UUID, enrolment: Enrolment) -> Admission | None:
@@ -487,17 +508,42 @@ class EnrolmentRow:
     accepted_by: UUID | None
 
 
+async def find(tx: Tx, text: str, limit: int) -> list[UUID]:
+    """At most `limit` enrolments that have a word beginning like each word of `text`, in name or reference; in no order."""
+    query = query_of(text)
+    if query is None:
+        return []
+    rows = await tx.fetch(
+        "SELECT enrolment_id FROM enrolments "
+        "WHERE array_to_tsvector(string_to_array(search, ' ')) @@ $1::tsquery LIMIT $2",
+        query,
+        limit,
+    )
+    return [row["enrolment_id"] for row in rows]
+
+
+async def rows_of(tx: Tx, enrolment_ids: Collection[UUID]) -> dict[UUID, EnrolmentRow]:
+    """Enrolments as a list shows them, by id; those that do not exist are left out."""
+    rows = await tx.fetch(f"{_ROWS} WHERE e.enrolment_id = ANY($1::uuid[])", list(enrolment_ids))
+    return {row["enrolment_id"]: EnrolmentRow(**row) for row in rows}
+
+
+_ROWS: Final = """
+SELECT e.enrolment_id, c.reference, e.school_year, c.state, c.version,
+       nullif(c.due_on, 'infinity') AS due_on,
+       k.child_id, k.given_names, k.family_name, k.date_of_birth,
+       e.early_entry, e.deferral_requested, e.first_choice, e.second_choice, e.accepted_by
+FROM enrolments e
+JOIN children k USING (child_id)
+JOIN amtsbus.cases c ON c.case_id = e.enrolment_id
+"""
+
+
 async def enrolments_of_custodian(tx: Tx, custodian_id: UUID, *, after: UUID | None, limit: int) -> list[EnrolmentRow]:
     """The enrolments of all children that this person has custody of, oldest first."""
     rows = await tx.fetch(
-        """
-        SELECT e.enrolment_id, c.reference, e.school_year, c.state, c.version,
-               nullif(c.due_on, 'infinity') AS due_on,
-               k.child_id, k.given_names, k.family_name, k.date_of_birth,
-               e.early_entry, e.deferral_requested, e.first_choice, e.second_choice, e.accepted_by
-        FROM children k
-        JOIN enrolments e USING (child_id)
-        JOIN amtsbus.cases c ON c.case_id = e.enrolment_id
+        f"""
+        {_ROWS}
         WHERE k.custodian_ids @> ARRAY[$1::uuid] AND ($2::uuid IS NULL OR e.enrolment_id > $2)
         ORDER BY e.enrolment_id LIMIT $3
         """,
@@ -521,14 +567,8 @@ async def work_list(
     """Enrolments for the administration, by school year and age of the case."""
     after_year, after_id = after or (None, None)
     rows = await tx.fetch(
-        """
-        SELECT e.enrolment_id, c.reference, e.school_year, c.state, c.version,
-               nullif(c.due_on, 'infinity') AS due_on,
-               k.child_id, k.given_names, k.family_name, k.date_of_birth,
-               e.early_entry, e.deferral_requested, e.first_choice, e.second_choice, e.accepted_by
-        FROM enrolments e
-        JOIN children k USING (child_id)
-        JOIN amtsbus.cases c ON c.case_id = e.enrolment_id
+        f"""
+        {_ROWS}
         WHERE ($1::smallint IS NULL OR e.school_year = $1)
           AND ($2::text[] IS NULL OR c.state = ANY($2))
           AND ($3::uuid IS NULL OR e.first_choice = $3)

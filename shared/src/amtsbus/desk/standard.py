@@ -2,11 +2,12 @@
 to offer, and what somebody has filled in."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from enum import StrEnum
+from typing import Final, TypeVar
 
 from amtsbus.casework.case import Case
 from amtsbus.casework.roles import Role
-from amtsbus.desk.department import Action, Field, Filled, Viewer
+from amtsbus.desk.department import Action, Field, Filled, MistakesError, Viewer
 from amtsbus.desk.staff import Caseworker
 
 TAKE_OVER: Final = "take-over"
@@ -109,6 +110,27 @@ def _roles(names: Iterable[str]) -> set[Role]:
 
 def _name(one: Caseworker, viewer: Viewer) -> str:
     return viewer.say("desk.absent_name", name=one.name) if one.is_absent(viewer.today) else one.name
+
+
+_Code = TypeVar("_Code", bound=StrEnum)
+
+
+def ticked(form: Filled, name: str, known: Iterable[_Code]) -> tuple[_Code, ...]:
+    """Those of the `known` codes that were chosen in a field, in their order."""
+    sent = set(form.texts(name))
+    return tuple(code for code in known if code.value in sent)
+
+
+def some_ticked(form: Filled, name: str, known: Iterable[_Code], label: str, viewer: Viewer) -> tuple[_Code, ...]:
+    """The same where at least one must be chosen; `label` is the field's.
+
+    Raises:
+        MistakesError: none was, or none that is known.
+    """
+    codes = ticked(form, name, known)
+    if not codes:
+        raise MistakesError({name: viewer.say("desk.mistake.required", label=label)})
+    return codes
 
 
 def who_may_confirm(case: Case, viewer: Viewer) -> list[str]:

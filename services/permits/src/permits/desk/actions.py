@@ -203,8 +203,7 @@ class Sent:
 
     def codes(self, name: str, known: Iterable[_Code]) -> tuple[_Code, ...]:
         """Those of the `known` codes that were ticked, in their order."""
-        ticked = set(self.form.texts(name))
-        return tuple(code for code in known if code.value in ticked)
+        return standard.ticked(self.form, name, known)
 
     def some(self, name: str, known: Iterable[_Code]) -> tuple[_Code, ...]:
         """The same where at least one must be ticked.
@@ -212,11 +211,8 @@ class Sent:
         Raises:
             MistakesError: none is.
         """
-        codes = self.codes(name, known)
-        if not codes:
-            label = self.viewer.say(f"permits.field.{name}")
-            raise MistakesError({name: self.viewer.say("desk.mistake.required", label=label)})
-        return codes
+        label = self.viewer.say(f"permits.field.{name}")
+        return standard.some_ticked(self.form, name, known, label, self.viewer)
 
 
 async def carry_out(sent: Sent, tx: Tx) -> None:
