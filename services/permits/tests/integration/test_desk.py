@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from amtsbus.auth import Role
 from amtsbus.testing.browsing import Browser, Page
-from amtsbus.testing.desks import check_places, check_roles, check_strangers
+from amtsbus.testing.desks import accessibility_problems, check_places, check_roles, check_strangers
 from permits import store
 from permits.main import SERVICE
 
@@ -356,6 +356,28 @@ async def test_the_search_reads_an_index(office: Any) -> None:
             "'haupt':*",
         )
     assert "applications_words" in " ".join(row[0] for row in plan)
+
+
+async def test_an_application_of_a_day_without_a_tariff_is_shown_all_the_same(clara: Browser, office: Any) -> None:
+    application_id = await office.submit()
+    await office.database.pool.execute("UPDATE fee_tariffs SET valid_from = '2030-01-01'")
+    page = await clara.open(f"/cases/{application_id}")
+    assert (page.status, "bei Genehmigung" in page.text) == (200, False)
+
+
+async def test_a_page_with_every_form_and_a_mistake_owes_nothing_to_those_who_cannot_see_it(
+    clara: Browser, lena: Browser, office: Any
+) -> None:
+    application_id = await office.submit("site-plan")
+    await clara.open(f"/cases/{application_id}")
+    mistaken = await clara.submit({"Begründung": ""}, button=REQUEST)
+    other = await complete(office)
+    await office.step(other, "hearings", {"agencies": ["fire-protection"]})
+    heard = await clara.open(f"/cases/{other}")
+    proposed = await complete(office)
+    await office.step(proposed, "proposals", {"decision": "approve"})
+    pages = [mistaken, heard, await lena.open(f"/cases/{proposed}"), await lena.open("/?scope=all")]
+    assert [problem for page in pages for problem in accessibility_problems(page)] == []
 
 
 async def test_the_desk_speaks_english(clara: Browser, office: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from amtsbus.auth import Role
 from amtsbus.ids import new_id
 from amtsbus.testing.browsing import Browser, Page
-from amtsbus.testing.desks import check_places, check_roles, check_strangers
+from amtsbus.testing.desks import accessibility_problems, check_places, check_roles, check_strangers
 from schooling import store
 from schooling.main import SERVICE
 
@@ -322,6 +322,7 @@ async def test_whoever_has_custody_is_nothing_but_a_parent(desk: Browser, office
     assert (await desk.send(form)).status == 403
     assert (await desk.open(f"/cases/{own}")).status == 403
     assert (await desk.open(f"/cases/{own}/documents/1")).status == 403
+    assert (await desk.open(f"/cases/{own}/live")).status == 403
     assert await office.database.pool.fetchval("SELECT count(*) FROM amtsbus.cases WHERE assignee IS NOT NULL") == 0
     rows = await office.database.pool.fetch("SELECT case_id FROM amtsbus.case_reads")
     assert {str(row["case_id"]) for row in rows} == {other}
@@ -378,6 +379,21 @@ async def test_the_search_reads_an_index(office: Any) -> None:
             "'ada':*",
         )
     assert "enrolments_words" in " ".join(row[0] for row in plan)
+
+
+async def test_pages_with_forms_and_a_mistake_owe_nothing_to_those_who_cannot_see_them(
+    lena: Browser, office: Any
+) -> None:
+    park = await office.school(PARK, places=1)
+    cases = [
+        await office.invited(new_id()),
+        await received(office, park),
+        await office.confirmed(park),
+        await applied_early(office, park),
+    ]
+    pages = [await lena.open(f"/cases/{enrolment_id}") for enrolment_id in cases]
+    pages += [await lena.submit(button=ACCEPT), await lena.open("/?scope=all")]
+    assert [problem for page in pages for problem in accessibility_problems(page)] == []
 
 
 async def test_the_desk_speaks_english(clara: Browser, office: Any) -> None:

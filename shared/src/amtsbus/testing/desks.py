@@ -1,6 +1,7 @@
 """That a desk shows everybody their part and nothing else: for a test of each department with a desk."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Final
 from uuid import UUID
 
@@ -117,3 +118,37 @@ async def _status(browser: Browser, method: str, path: str, case_id: UUID, role:
         return None
     form.tag["action"] = f"{browser.base}{address}"
     return (await browser.send(form)).status
+
+
+def accessibility_problems(page: Page) -> Iterator[str]:
+    """What a page does not keep of what it owes to people who cannot see it or do not use a mouse, as far as its HTML says it."""
+    soup = page.soup
+    ids = Counter(str(tag["id"]) for tag in soup.select("[id]"))
+    yield from (f"the id {one} is there {count} times" for one, count in ids.items() if count > 1)
+    for tag in soup.select("[aria-labelledby], [aria-describedby]"):
+        named = f"{tag.get('aria-labelledby', '')} {tag.get('aria-describedby', '')}".split()
+        yield from (f"there is no {one}, which describes {tag.name}" for one in named if one not in ids)
+    for field in soup.find_all(["input", "select", "textarea"]):
+        hidden = field.get("type") == "hidden"
+        if not hidden and not soup.select(f'label[for="{field.get("id")}"]'):
+            yield f"the field {field.get('name')} has no label"
+    for control in soup.find_all(["button", "a"]):
+        if not control.get_text(strip=True) and control.get("aria-hidden") != "true":
+            yield f"a {control.name} has no name"
+    for link in soup.select('a[href^="#"]'):
+        if str(link["href"]).removeprefix("#") not in ids:
+            yield f"nothing is at {link['href']}"
+    for table in soup.find_all("table"):
+        if table.caption is None:
+            yield "a table has no caption"
+    levels = [int(tag.name[1]) for tag in page.main.find_all(["h1", "h2", "h3", "h4"])]
+    if levels.count(1) != 1:
+        yield f"{levels.count(1)} headings of the first level"
+    first = levels.index(1)
+    for before, level in zip(levels[first:], levels[first + 1 :], strict=False):
+        if level > before + 1:
+            yield f"a heading of level {level} follows one of level {before}"
+    if soup.select("[style], style") or any(not one.get("src") for one in soup.find_all("script")):
+        yield "a style or script stands in the page"
+    if page.language not in ("de", "en") or not page.title:
+        yield "no language or no title"

@@ -65,7 +65,7 @@ class PermitsDesk:
         """The application; its letters are written by notifications, so none lies here."""
         application, words = await store.get(tx, case_id, owner=None), PermitWords(viewer)
         case = application.case
-        tariff = await store.fee_tariff(tx, application.submitted_on)
+        tariff = await _tariff(tx, application)
         return Sheet(
             case=case,
             words=words,
@@ -120,6 +120,14 @@ class PermitsDesk:
         return [Condition(law, say("permits.law.held"), "success", tuple(held))]
 
 
+async def _tariff(tx: Tx, application: BuildingApplication) -> FeeTariff | None:
+    """What the fee will go by; None where the table has nothing for the day of receipt, which must not hide the application."""
+    try:
+        return await store.fee_tariff(tx, application.submitted_on)
+    except LookupError:
+        return None
+
+
 def next_step(state: str, proposed: str | None, words: PermitWords, *, closed: bool) -> str:
     """What somebody has to do now, or what is waited for."""
     say = words.viewer.say
@@ -130,7 +138,7 @@ def next_step(state: str, proposed: str | None, words: PermitWords, *, closed: b
     return say(f"permits.next.{state}")
 
 
-def _facts(application: BuildingApplication, tariff: FeeTariff, words: PermitWords) -> Iterator[tuple[str, str]]:
+def _facts(application: BuildingApplication, tariff: FeeTariff | None, words: PermitWords) -> Iterator[tuple[str, str]]:
     say, case, ruling = words.viewer.say, application.case, application.ruling
     yield say("permits.fact.applicant_id"), str(application.applicant_id)
     yield say("permits.fact.basis"), "§ 64 BauO NRW 2018"
@@ -140,7 +148,7 @@ def _facts(application: BuildingApplication, tariff: FeeTariff, words: PermitWor
     if ruling is not None and ruling.payable_on is not None:
         amount = words.money(sum(fee.amount_cents for fee in case.fees))
         yield say("permits.fee"), say("permits.fact.fee_is", amount=amount, day=words.day(ruling.payable_on))
-    if not case.fees and not case.is_closed:
+    if tariff is not None and not case.fees and not case.is_closed:
         cents = building_fee_cents(application.project.gross_building_sum_cents, Decision.APPROVAL, tariff)
         yield say("permits.fee"), say("permits.fact.fee_will_be", amount=words.money(cents))
     if ruling is not None and ruling.valid_until is not None:
