@@ -141,6 +141,16 @@ async def test_the_desk_of_a_caseworker_is_accessible(window, citizen, look):
 
 
 @pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("department", ["permits", "schooling"])
+@pytest.mark.parametrize(("role", "path"), [("clerk", "/?scope=all"), ("lead", "/lead"), ("operator", "/operations")])
+async def test_the_desk_of_a_department_with_code_of_its_own_is_accessible(window, department, role, path, look):
+    one = await window(**LOOKS[look])
+    await desk.come(one, department, f"{role}-{department}")
+    await one.open_desk(department, path)
+    assert await axe.violations(one.page) == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize(("role", "path"), [("lead", "/lead"), ("auditor", "/audit"), ("operator", "/operations")])
 async def test_the_desk_of_everybody_else_is_accessible(window, citizen, role, path, look):
     await reference_of(citizen)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from amtsbus.clock import ShiftedClock
+from amtsbus.service import package_of
 from amtsbus.testing.servers import ServerFailedError, free_port
 from town.addresses import Addresses, MailAddresses, ServiceAddresses
-from town.cli import _readable, app
+from town.cli import _readable, app, has_desk
 from town.clock import TownClock
-from town.configuration import Configuration
+from town.configuration import Configuration, services
 from town.databases import passwords
 from town.home import Home, TownError
 from town.people import find
@@ -182,3 +183,9 @@ def test_every_command_explains_itself_with_an_example() -> None:
         answer = CliRunner().invoke(app, [command, "--help"])
         assert answer.exit_code == 0
         assert f"town {command}" in answer.output
+
+
+def test_the_town_lists_the_desk_of_every_department_that_has_one() -> None:
+    of_own_code = {name for name in services() if package_of(name) == name and has_desk(name)}
+    assert of_own_code == {"permits", "schooling"}
+    assert has_desk("taxes")

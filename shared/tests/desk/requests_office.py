@@ -8,7 +8,7 @@ from uuid import UUID
 
 from amtsbus.casework import Case, Fee, working_days
 from amtsbus.casework import store as cases
-from amtsbus.casework.case import HistoryEntry
+from amtsbus.casework.case import Decision, HistoryEntry
 from amtsbus.desk import (
     Action,
     CaseDocument,
@@ -68,6 +68,9 @@ class RequestWords:
 
     def reason(self, entry: HistoryEntry) -> str | None:
         return entry.reason
+
+    def reasons(self, decision: Decision) -> tuple[str, ...]:
+        return decision.reasons
 
 
 class RequestsDesk:

@@ -1,5 +1,6 @@
 """A case on one page, and what is done with it there."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -258,3 +259,21 @@ async def test_an_overdue_case_says_since_when(clara, request_, clock):
     clock.advance(timedelta(days=4))
     page = await clara.open(f"/cases/{case_id}")
     assert "überfällig seit 3 Tagen" in page.text
+
+
+async def test_what_a_department_does_not_keep_is_not_said_to_be_missing(clara, request_, desk, monkeypatch):
+    case_id = await request_()
+    sheet = desk.sheet
+
+    async def sheet_without(tx, case_id, viewer):
+        return replace(await sheet(tx, case_id, viewer), documents=None, letters=None, has_notes=False)
+
+    assert {"Unterlagen", "Schreiben", "Notizen"} <= _headings(await clara.open(f"/cases/{case_id}"))
+    monkeypatch.setattr(desk, "sheet", sheet_without)
+    page = await clara.open(f"/cases/{case_id}")
+    assert not {"Unterlagen", "Schreiben", "Notizen"} & _headings(page)
+    assert (await clara.open(f"/cases/{case_id}/documents/plan")).status == 404
+
+
+def _headings(page):
+    return {heading.get_text(strip=True) for heading in page.main.find_all("h2")}

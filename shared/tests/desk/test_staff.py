@@ -81,3 +81,16 @@ async def test_who_comes_again_under_another_name_is_called_by_it(database):
         await staff.meet(tx, "clara", "Clara Demo-Neu", ["lead", "clerk"])
         [clara] = await staff.caseworkers(tx)
     assert (clara.name, clara.roles) == ("Clara Demo-Neu", ("clerk", "lead"))
+
+
+async def test_what_is_given_to_somebody_who_is_away_goes_to_whoever_stands_in(database):
+    async with database.transaction() as tx:
+        for name in ("clara", "mira"):
+            await staff.meet(tx, name, name.title(), ["clerk"])
+        await staff.set_absence(tx, "clara", tx.clock.today(), tx.clock.today(), "mira")
+        assert await staff.who_gets(tx, "clara", "mira") == "mira"
+        assert await staff.who_gets(tx, "clara", "clara") == "clara", "who takes something themself is there"
+        assert await staff.who_gets(tx, None, "clara") is None
+        with pytest.raises(RuleViolationError) as refused:
+            await staff.who_gets(tx, "nobody", "clara")
+    assert refused.value.code == "caseworker-unknown"

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import httpx
 import typer
-from amtsbus.service import package_of
+from amtsbus.service import load_service, package_of
 from amtsbus.testing.servers import (
     ServerFailedError,
     end_process,
@@ -45,6 +45,7 @@ app = typer.Typer(
 
 DAY_SECONDS = 600
 PORTAL = "portal"
+DESK = "/desk"
 
 
 @contextlib.contextmanager
@@ -139,17 +140,23 @@ async def _serve_and_play(town: Any, printer: Printer, began: float, *, day: boo
     return failed
 
 
+def has_desk(name: str) -> bool:
+    """Whether the staff of service `name` have a desk in its API."""
+    web = load_service(name).web
+    return web is not None and web.path == DESK
+
+
 def _tell(addresses: Addresses, printer: Printer) -> None:
     command = town_command()
     printer.line()
     table = Table(box=None, pad_edge=False, show_header=False)
     if PORTAL in addresses.services:
         table.add_row("[bold]the portal[/bold]", "for citizens", f"{addresses.services[PORTAL].api}/")
-    offices = [name for name in addresses.services if package_of(name) != name]
-    for name in offices:
-        table.add_row("" if name != offices[0] else "the desks", name, f"{addresses.services[name].api}/desk")
+    desks = [name for name in addresses.services if has_desk(name)]
+    for name in desks:
+        table.add_row("" if name != desks[0] else "the desks", name, f"{addresses.services[name].api}{DESK}")
     for name, service in addresses.services.items():
-        if name in offices:
+        if package_of(name) != name:
             continue
         table.add_row(name, "API", f"{service.api}/docs")
         table.add_row("", "events (AsyncAPI)", f"{service.worker}/asyncapi")

@@ -1,8 +1,6 @@
 """The office's tables: procedures in all their versions, applications with their cases, letters."""
 
 import json
-import re
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from uuid import UUID
 from amtsbus.casework import store as cases
 from amtsbus.casework.case import Case
 from amtsbus.casework.procedure import Procedure
+from amtsbus.desk.search import query_of, search_words
 from amtsbus.errors import NotFoundError, PreconditionFailedError
 from amtsbus.postgres import Tx
 from amtsbus.procedures import steps
@@ -454,32 +453,12 @@ async def applied(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, Applied]:
 
 async def find(tx: Tx, text: str, limit: int) -> list[UUID]:
     """At most `limit` cases that have a word beginning like each word of `text`, in their name or reference; in no order."""
-    words = [_REFERENCE + word if _LIKE_A_REFERENCE.match(word) else word for word in folded(text).split()]
-    if not words:
+    query = query_of(text)
+    if query is None:
         return []
-    query = " & ".join("'{}':*".format(word.replace("\\", "\\\\").replace("'", "''")) for word in words)
     rows = await tx.fetch(
         "SELECT case_id FROM applications WHERE array_to_tsvector(string_to_array(search, ' ')) @@ $1::tsquery LIMIT $2",
         query,
         limit,
     )
     return [row["case_id"] for row in rows]
-
-
-# A reference has a sign before it, so that a name is not looked for among the references of a whole procedure.
-_REFERENCE: Final = "#"
-_LIKE_A_REFERENCE: Final = re.compile(r"[a-z][a-z0-9]*-[0-9]")
-
-
-def search_words(name: str, reference: str) -> str:
-    """What the search finds a case by: each word of the name, the parts of double names, the reference, and its bare number."""
-    words = folded(name).split()
-    parts = [part for word in words if "-" in word for part in word.split("-")]
-    number = reference.rsplit("-", 1)[-1].lstrip("0")
-    return " ".join(dict.fromkeys(word for word in [*words, *parts, _REFERENCE + folded(reference), number] if word))
-
-
-def folded(text: str) -> str:
-    """Text as the search compares it: lower case, ß as ss, without accents."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(sign for sign in decomposed if not unicodedata.combining(sign)).split())

@@ -30,7 +30,17 @@ from fastapi import Depends, Query, Response
 from pydantic import BaseModel, Field, StringConstraints
 
 from permits import store
-from permits.domain.application import Address, BuildingApplication, Document, Hearing, Parcel, Project, Ruling
+from permits.domain.application import (
+    LONGEST_REQUEST_DAYS,
+    SHORTEST_REQUEST_DAYS,
+    Address,
+    BuildingApplication,
+    Document,
+    Hearing,
+    Parcel,
+    Project,
+    Ruling,
+)
 from permits.domain.codes import (
     Agency,
     AgencyOutcome,
@@ -166,7 +176,7 @@ class DocumentRequestForm(InputModel):
     reasons: LongText = Field(
         description="For the applicant to read", examples=["The site plan lacks the distances to the neighbours."]
     )
-    period_days: Annotated[int, Field(ge=7, le=366), WholeNumber] = Field(
+    period_days: Annotated[int, Field(ge=SHORTEST_REQUEST_DAYS, le=LONGEST_REQUEST_DAYS), WholeNumber] = Field(
         description="A fair period in days; its end moves off a free day", examples=[28]
     )
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from amtsbus.casework import store as cases
 from amtsbus.casework.calendar import Period, Unit
+from amtsbus.desk.search import query_of
 from amtsbus.errors import NotFoundError, PreconditionFailedError
 from amtsbus.postgres import Row, Tx
 
@@ -191,6 +192,20 @@ async def projects(tx: Tx, application_ids: Collection[UUID]) -> dict[UUID, Proj
     """What is to be built and where, for the rows of a list."""
     rows = await tx.fetch("SELECT * FROM applications WHERE application_id = ANY($1)", list(application_ids))
     return {row["application_id"]: _project(row) for row in rows}
+
+
+async def find(tx: Tx, text: str, limit: int) -> list[UUID]:
+    """At most `limit` applications that have a word beginning like each word of `text`, in site or reference; in no order."""
+    query = query_of(text)
+    if query is None:
+        return []
+    rows = await tx.fetch(
+        "SELECT application_id FROM applications "
+        "WHERE array_to_tsvector(string_to_array(search, ' ')) @@ $1::tsquery LIMIT $2",
+        query,
+        limit,
+    )
+    return [row["application_id"] for row in rows]
 
 
 async def legal_term(tx: Tx, term: Term, on: date) -> LegalTerm:

@@ -1,8 +1,9 @@
 """A building authority with its database, its clock and its API."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from amtsbus.auth import Role
 from amtsbus.casework.deadlines import DeadlineClock
 from amtsbus.clock import BERLIN, FixedClock
 from amtsbus.postgres import Database
+from amtsbus.testing.browsing import Browser
 from permits.main import SERVICE
 
 BUILDER = UUID("01980a52-7c1e-7d40-9a3b-52d1f5a0c002")
@@ -143,3 +145,30 @@ async def office(
 ) -> Office:
     database = await service_database(SERVICE)
     return Office(await api(SERVICE, database), database, clock)
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> str:
+    """Where documents lie."""
+    return (tmp_path / "documents").as_uri()
+
+
+@pytest.fixture
+async def desk(browse: Callable[..., Awaitable[Browser]], office: Office, documents: str) -> Browser:
+    """A browser in front of the building authority's desk; nobody sits there yet."""
+    return await browse(SERVICE, office.database, documents_url=documents)
+
+
+@pytest.fixture
+async def clara(desk: Browser) -> Browser:
+    """A clerk at the desk."""
+    await desk.log_in(Role.CLERK, sub="clara-clerk", name="Clara Demo")
+    return desk
+
+
+@pytest.fixture
+async def lena(clara: Browser) -> AsyncIterator[Browser]:
+    """A lead at a desk of her own."""
+    async with clara.another() as browser:
+        await browser.log_in(Role.LEAD, sub="lena-lead", name="Lena Demo")
+        yield browser

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from amtsbus import replay_requests
+from amtsbus.desk import desk_of
 from amtsbus.service import Service
 
 from schooling import http
+from schooling.desk import DESK_LANGUAGES, SchoolingDesk
 from schooling.published import PUBLISHED
 from schooling.settings import SchoolingSettings
 from schooling.subscribers import school_age_children
@@ -23,4 +25,5 @@ SERVICE = Service(
     tasks=(invite_cohorts,),
     settings=SchoolingSettings,
     migrations=Path(__file__).parents[2] / "migrations",
+    web=desk_of(SchoolingDesk(), languages=DESK_LANGUAGES),
 )

@@ -15,6 +15,7 @@ from amtsbus.events import EventMeta
 from amtsbus.ids import new_id
 from amtsbus.kafka import headers_of
 from amtsbus.postgres import Database
+from amtsbus.testing.browsing import Browser
 from amtsbus.testing.tokens import ApiClient
 from schooling.main import SERVICE
 from schooling.use_cases.invite_cohort import invite_cohort
@@ -174,3 +175,24 @@ async def registration(kafka: str, topic_prefix: str, clock: Clock) -> AsyncIter
     await producer.start()
     yield RegistrationAuthority(producer, f"{topic_prefix}registration.school-age-child.events", clock)
     await producer.stop()
+
+
+@pytest.fixture
+async def desk(browse: Callable[..., Awaitable[Browser]], office: Office) -> Browser:
+    """A browser in front of the school administration's desk; nobody sits there yet."""
+    return await browse(SERVICE, office.database)
+
+
+@pytest.fixture
+async def clara(desk: Browser) -> Browser:
+    """A clerk at the desk."""
+    await desk.log_in(Role.CLERK, sub="clara-clerk", name="Clara Demo")
+    return desk
+
+
+@pytest.fixture
+async def lena(clara: Browser) -> AsyncIterator[Browser]:
+    """A lead at a desk of her own."""
+    async with clara.another() as browser:
+        await browser.log_in(Role.LEAD, sub="lena-lead", name="Lena Demo")
+        yield browser

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
-from amtsbus.casework.case import Case, HistoryEntry
+from amtsbus.casework.case import Case, Decision, HistoryEntry
 from amtsbus.casework.roles import Actor
 from amtsbus.desk.due import Kind
 from amtsbus.desk.staff import Caseworker
@@ -25,6 +25,7 @@ class Viewer:
     Args:
         say: the text of a key in that language: `say("desk.due.in_days", count=3)`.
         staff: everybody who works here, by name.
+        person_id: who they are as a resident, where they have said so: nobody decides in their own matter (VwVfG § 20).
     """
 
     actor: Actor
@@ -33,6 +34,7 @@ class Viewer:
     now: datetime
     today: date
     staff: tuple[Caseworker, ...] = ()
+    person_id: UUID | None = None
 
     def name_of(self, subject: str) -> str:
         """The name of a caseworker; who has none here is called a person whose name is not known."""
@@ -60,6 +62,10 @@ class Words(Protocol):
 
     def reason(self, entry: HistoryEntry) -> str | None:
         """Why it happened, in words; None where nobody said so."""
+        ...
+
+    def reasons(self, decision: Decision) -> tuple[str, ...]:
+        """The reasons of a decision, a paragraph each."""
         ...
 
 
@@ -168,8 +174,11 @@ class Sheet:
         facts: what one has to know at first sight, beside state, due date and assignee.
         answers: what was applied for.
         problems: what is wrong or missing.
+        documents: the files of the case; None where the department keeps none, so that their lack says nothing.
+        letters: what was written to the applicant; None where the department does not write itself.
         actions: what the viewer may do now, and nothing else.
         text_language: in which language the applicant is written to.
+        has_notes: whether notes can be written into its file at all.
     """
 
     case: Case
@@ -181,11 +190,12 @@ class Sheet:
     facts: tuple[tuple[str, str], ...] = ()
     answers: tuple[Rows, ...] = ()
     problems: tuple[str, ...] = ()
-    documents: tuple[CaseDocument, ...] = ()
-    letters: tuple[CaseLetter, ...] = ()
+    documents: tuple[CaseDocument, ...] | None = ()
+    letters: tuple[CaseLetter, ...] | None = ()
     tables: tuple[Table, ...] = ()
     actions: tuple[Action, ...] = ()
     text_language: str = "de"
+    has_notes: bool = True
 
 
 class Filled(Protocol):
@@ -245,6 +255,7 @@ class Department(Protocol):
 
         Raises:
             NotFoundError: there is none.
+            ForbiddenError: it is the viewer's own matter.
         """
         ...
 

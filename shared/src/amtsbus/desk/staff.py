@@ -96,3 +96,18 @@ def stands_in_for(everybody: Sequence[Caseworker], subject: str, today: date) ->
         for one in everybody
         if one.subject != subject and one.is_absent(today) and present(everybody, one.subject, today) == subject
     )
+
+
+async def who_gets(tx: Tx, subject: str | None, by: str) -> str | None:
+    """Who gets what `by` gives to `subject`: they, or whoever stands in for them today; None is the pool.
+
+    Raises:
+        RuleViolationError: code `caseworker-unknown`.
+    """
+    if subject is None:
+        return None
+    everybody = await caseworkers(tx)
+    if subject not in {one.subject for one in everybody}:
+        raise RuleViolationError("nobody of this name has worked here", code="caseworker-unknown")
+    # Who takes something themself is there, whatever is entered.
+    return subject if subject == by else present(everybody, subject, tx.clock.today())

@@ -146,10 +146,14 @@ def owner_url(postgres_url: str) -> Callable[[Database], str]:
 
 
 @pytest.fixture
-def settings_of(kafka: str, topic_prefix: str) -> Callable[[Service, Database], Settings]:
-    """The settings of a service on one of this test's databases and on this test's topics."""
+def settings_of(kafka: str, topic_prefix: str, tmp_path: Path) -> Callable[[Service, Database], Settings]:
+    """The settings of a service on one of this test's databases and on this test's topics; what its pages load is empty."""
 
     def make(service: Service, database: Database, **overrides: Any) -> Settings:
+        if service.web is not None:
+            from amtsbus.testing.browsing import stub_assets
+
+            overrides = {"assets": stub_assets(tmp_path / "assets", service.web)} | overrides
         return service.settings.load(
             service.name,
             database_url=database.url,
@@ -182,19 +186,17 @@ async def api(settings_of: Callable[..., Settings]) -> AsyncIterator[Callable[..
 
 
 @pytest.fixture
-async def browse(settings_of: Callable[..., Settings], tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+async def browse(settings_of: Callable[..., Settings]) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
     """Makes browsers of a service's pages: `browser = await browse(SERVICE, database)`; see `amtsbus.testing.browsing`."""
     from amtsbus.http import create_app
-    from amtsbus.testing.browsing import Browser, stub_assets
+    from amtsbus.testing.browsing import Browser
     from amtsbus.testing.tokens import TestIssuer
 
     async with AsyncExitStack() as stack:
         issuer = TestIssuer()
 
         async def make(service: Service, database: Database, *, language: str = "de", **overrides: Any) -> Any:
-            settings = settings_of(
-                service, database, **({"assets": stub_assets(tmp_path / "assets", service.web)} | overrides)
-            )
+            settings = settings_of(service, database, **overrides)
             app = create_app(service, settings, database, verifier=issuer.verifier, login=issuer.login_client())
             return await stack.enter_async_context(Browser(app, issuer, language=language))
 

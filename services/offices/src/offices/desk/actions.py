@@ -28,15 +28,10 @@ from offices.use_cases.take_step import TakeStep, take_step
 from offices.use_cases.write_note import WriteNote, write_note
 
 RECORD_OPINION: Final = "record-opinion"
-SEND_BACK: Final = "send-back"
 EXTEND: Final = "extend-documents-period"
-PROPOSE: Final = "propose-"
-CONFIRM: Final = "confirm-"
-"""Begin the names of what is done about a step that needs two people."""
 
 DOCUMENTS: Final = "documents"
 FIELDS: Final = "fields"
-REASONS: Final = "reasons"
 OFFICES: Final = "offices"
 OFFICE: Final = "office"
 OUTCOME: Final = "outcome"
@@ -61,9 +56,7 @@ def _possible(file: CaseFile, words: ProcedureWords, viewer: Viewer) -> Iterator
         if step.action not in _ELSEWHERE:
             yield from _of_step(step, file, words, viewer)
     if case.proposal is not None:
-        by_me = case.proposal.proposed_by == viewer.actor.subject
-        label = viewer.say("offices.action.take_back") if by_me else viewer.say("offices.action.send_back")
-        yield Action(SEND_BACK, label, (_reasons(viewer, required=True),), kind="secondary")
+        yield standard.send_back(case, viewer)
     if file.open_hearings:
         yield _opinion(file, words, viewer)
     if file.open_request is not None:
@@ -73,33 +66,22 @@ def _possible(file: CaseFile, words: ProcedureWords, viewer: Viewer) -> Iterator
 
 
 def _of_step(step: Transition, file: CaseFile, words: ProcedureWords, viewer: Viewer) -> Iterator[Action]:
-    name, say = words.action(step.action), viewer.say
+    name = words.action(step.action)
     if step.action == steps.REQUEST_DOCUMENTS:
         yield _request(file, name, viewer)
     elif step.action == steps.HEAR:
         yield _hearing(file, name, words, viewer)
     elif not step.four_eyes:
         ends = step.action in _END_WITHOUT_DECISION
-        reasons = _reasons(viewer, required=step.needs_reason)
+        reasons = standard.reasons(viewer, required=step.needs_reason)
         yield Action(step.action, name, (reasons,), kind="danger" if ends else "primary")
     elif file.case.proposal is None:
         if viewer.actor.roles & set(step.proposers):
-            reasons = _reasons(viewer, required=step.needs_reason)
-            yield Action(PROPOSE + step.action, say("offices.action.propose", step=name), (reasons,))
+            reasons = standard.reasons(viewer, required=step.needs_reason)
+            yield standard.propose(step.action, name, viewer, (reasons,))
     elif step in file.case.actions(viewer.actor):
-        yield Action(
-            CONFIRM + step.action,
-            say("offices.action.confirm", step=name),
-            (_reasons(viewer, required=False, hint=say("offices.hint.confirm")),),
-            intro=file.case.proposal.reason or "",
-            open=True,
-        )
-
-
-def _reasons(viewer: Viewer, *, required: bool, hint: str = "") -> Field:
-    return Field(
-        REASONS, "textarea", viewer.say("offices.field.reasons"), hint=hint, required=required, with_text_blocks=True
-    )
+        reasons = standard.reasons(viewer, required=False, hint=viewer.say("offices.hint.confirm"))
+        yield standard.confirm(step.action, name, viewer, (reasons,), file.case.proposal.reason or "")
 
 
 def _request(file: CaseFile, name: str, viewer: Viewer) -> Action:
@@ -125,7 +107,7 @@ def _request(file: CaseFile, name: str, viewer: Viewer) -> Action:
         )
     )
     hint = viewer.say("offices.hint.request", language=viewer.say(f"offices.language.{file.language}"))
-    fields.append(_reasons(viewer, required=False, hint=hint))
+    fields.append(standard.reasons(viewer, required=False, hint=hint))
     return Action(steps.REQUEST_DOCUMENTS, name, tuple(fields), kind="secondary")
 
 
@@ -167,7 +149,7 @@ def _extension(viewer: Viewer) -> Action:
     return Action(
         EXTEND,
         say("offices.action.extend"),
-        (Field(DUE_ON, "date", say("offices.field.due_on")), _reasons(viewer, required=True)),
+        (Field(DUE_ON, "date", say("offices.field.due_on")), standard.reasons(viewer, required=True)),
         kind="secondary",
     )
 
@@ -188,7 +170,7 @@ class Sent:
     @property
     def reasons(self) -> str:
         """Why, as it was typed."""
-        return self.form.text(REASONS)
+        return self.form.text(standard.REASONS)
 
     @property
     def stated(self) -> tuple[str, ...]:
@@ -226,12 +208,12 @@ async def _record_opinion(sent: Sent, tx: Tx) -> None:
 
 
 async def _propose(sent: Sent, tx: Tx) -> None:
-    step = sent.action.removeprefix(PROPOSE)
+    step = sent.action.removeprefix(standard.PROPOSE)
     await propose_decision(ProposeDecision(sent.target, step, sent.stated), sent.office, tx)
 
 
 async def _confirm(sent: Sent, tx: Tx) -> None:
-    step = sent.action.removeprefix(CONFIRM)
+    step = sent.action.removeprefix(standard.CONFIRM)
     if step in DECIDING:
         await take_decision(TakeDecision(sent.target, step, sent.stated), sent.office, tx)
     else:
@@ -259,12 +241,8 @@ async def _extend(sent: Sent, tx: Tx) -> None:
 
 
 async def _assign(sent: Sent, tx: Tx) -> None:
-    to: Mapping[str, str | None] = {
-        standard.TAKE_OVER: sent.viewer.actor.subject,
-        standard.HAND_OVER: sent.form.text(standard.ASSIGNEE),
-        standard.RETURN_TO_POOL: None,
-    }
-    await assign_case(AssignCase(sent.target, to[sent.action], sent.form.text(standard.TEXT)), sent.office, tx)
+    assignee = standard.given_to(sent.action, sent.form, sent.viewer)
+    await assign_case(AssignCase(sent.target, assignee, sent.form.text(standard.TEXT)), sent.office, tx)
 
 
 async def _note(sent: Sent, tx: Tx) -> None:
@@ -279,11 +257,11 @@ _ACTIONS: Final[Mapping[str, _Done]] = {
     steps.GRANT: _decide,
     steps.REFUSE: _decide,
     RECORD_OPINION: _record_opinion,
-    SEND_BACK: _send_back,
+    standard.SEND_BACK: _send_back,
     EXTEND: _extend,
     standard.TAKE_OVER: _assign,
     standard.HAND_OVER: _assign,
     standard.RETURN_TO_POOL: _assign,
     standard.NOTE: _note,
 }
-_OF_STEPS: Final[Mapping[str, _Done]] = {PROPOSE: _propose, CONFIRM: _confirm}
+_OF_STEPS: Final[Mapping[str, _Done]] = {standard.PROPOSE: _propose, standard.CONFIRM: _confirm}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from amtsbus.casework.case import HistoryEntry
+from amtsbus.casework.case import Decision, HistoryEntry
 from amtsbus.desk import Viewer
 from amtsbus.desk.due import Kind
 from amtsbus.procedures import steps
@@ -86,6 +86,10 @@ class ProcedureWords:
         if entry.reason == WAITS_FOR_APPLICANT:
             return self.viewer.say("offices.waits_for_applicant")
         return entry.reason
+
+    def reasons(self, decision: Decision) -> tuple[str, ...]:
+        """As they were written."""
+        return decision.reasons
 
     def _in_language(self, name_of: Callable[[ProcedureFile, str], Text], key: str) -> str:
         try:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from amtsbus.desk import staff
-from amtsbus.errors import RuleViolationError
 from amtsbus.postgres import Tx
 
 from offices import store
@@ -27,13 +26,7 @@ async def assign_case(command: AssignCase, office: Office, tx: Tx) -> CaseFile:
         RuleViolationError: code `caseworker-unknown`, `case-closed`.
     """
     file = await store.get_as_seen(tx, command.target, office.land)
-    assignee = command.assignee
-    if assignee is not None:
-        everybody = await staff.caseworkers(tx)
-        if assignee not in {one.subject for one in everybody}:
-            raise RuleViolationError("nobody of this name has worked here", code="caseworker-unknown")
-        if assignee != command.target.actor.subject:  # who takes a case themself is there
-            assignee = staff.present(everybody, assignee, tx.clock.today())
+    assignee = await staff.who_gets(tx, command.assignee, command.target.actor.subject)
     file.case.assign(assignee, command.target.actor, tx.clock.now())
     if command.note:
         file.case.note(command.note, command.target.actor, tx.clock.now())

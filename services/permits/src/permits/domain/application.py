@@ -47,6 +47,9 @@ from permits.domain.procedure import BUILDING_PERMIT, Action, State
 
 _CITY = ZoneInfo("Europe/Berlin")
 MOST_DOCUMENTS = 500
+SHORTEST_REQUEST_DAYS = 7
+LONGEST_REQUEST_DAYS = 366
+"""Between which the period for documents lies: a fair one (§ 71 (1) BauO NRW: angemessene Frist)."""
 FEE_KIND = "building-permit"
 DECISION_BASIS = "BauO NRW 2018 § 74"
 HEARING = "hearing-"

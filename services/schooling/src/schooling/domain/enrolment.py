@@ -13,7 +13,7 @@ from uuid import UUID
 from amtsbus.casework.calendar import calendar_days, until
 from amtsbus.casework.case import Case, Decision
 from amtsbus.casework.roles import SYSTEM, Actor, Role
-from amtsbus.errors import NotFoundError, PreconditionFailedError, RuleViolationError
+from amtsbus.errors import ForbiddenError, NotFoundError, PreconditionFailedError, RuleViolationError
 
 from schooling.domain.admission import Admission
 from schooling.domain.child import Child
@@ -31,6 +31,7 @@ from schooling.domain.events import (
     WithdrawalCause,
 )
 from schooling.domain.procedure import PRIMARY_ENROLMENT, State
+from schooling.domain.reasons import Reason, sentence
 from schooling.domain.rules import Criterion, EnrolmentRules, School, register_until, starts_on
 
 REGISTRATION_PERIOD = "registration"
@@ -408,22 +409,31 @@ class Enrolment:
                 "a deferral is decided on the school doctor's report: confirm that it was seen", code="report-not-seen"
             )
         next_year = self.school_year + 1
+        why = Reason.DEFERRED_ON_APPLICATION if self.deferral_requested else Reason.DEFERRED_EX_OFFICIO
         self.case.take("defer", actor, now)
         self.report_seen = True
         self.accepted_by = None
         self.case.decide(
             Decision(
                 outcome="deferred",
-                reasons=(
-                    f"Entry into school is deferred to the school year beginning in {next_year}, "
-                    f"{'on application' if self.deferral_requested else 'ex officio'}; the school doctor's report was seen.",
-                ),
+                reasons=(sentence(why, school_year=next_year),),
                 decided_by=actor.subject,
                 decided_at=now,
                 legal_basis="§ 35 (3) SchulG NRW",
             )
         )
         return EntryDeferred(next_year)
+
+    def assign(self, caseworker: str | None, actor: Actor, now: datetime) -> None:
+        """Put it on a caseworker's work list, or on nobody's.
+
+        Raises:
+            ForbiddenError: the actor does not work on enrolments.
+            RuleViolationError: it is over.
+        """
+        if actor.roles.isdisjoint({Role.CLERK, Role.LEAD}):
+            raise ForbiddenError("only clerk or lead may assign an enrolment")
+        self.case.assign(caseworker, actor, now)
 
     def ends_when_the_child_moves_away(self, moved_out_on: date) -> bool:
         """Whether this enrolment is still to be ended by a move: not one that is over, and not a child at school already."""
@@ -478,14 +488,10 @@ def _open(child: Child, new: NewCase, actor: Actor, now: datetime) -> Case:
     )
 
 
-def _named(criteria: frozenset[Criterion]) -> str:
-    return ", ".join(criterion for criterion in Criterion if criterion in criteria) or "none"
-
-
 def _accepted_because(admission: Admission, criteria: frozenset[Criterion]) -> tuple[str, ...]:
     return (
-        f"The school has {admission.places} places, {admission.free} of them free when this was decided.",
-        f"Recorded criteria: {_named(criteria)}.",
+        sentence(Reason.PLACES, places=admission.places, free=admission.free),
+        sentence(Reason.CRITERIA, criteria=criteria),
     )
 
 
@@ -493,8 +499,8 @@ def _refused_because(
     ground: RefusalGround, admission: Admission, ahead: int, criteria: frozenset[Criterion]
 ) -> tuple[str, ...]:
     if ground is RefusalGround.NOT_READY_FOR_SCHOOL:
-        return ("The conditions of early entry are not met yet; the school doctor's report was seen.",)
+        return (sentence(Reason.NOT_READY),)
     return (
-        f"The school has {admission.places} places, {admission.free} of them free when this was decided.",
-        f"Waiting children who go first by the recorded criteria: {ahead}. This child's criteria: {_named(criteria)}.",
+        sentence(Reason.PLACES, places=admission.places, free=admission.free),
+        sentence(Reason.AHEAD, ahead=ahead, criteria=criteria),
     )

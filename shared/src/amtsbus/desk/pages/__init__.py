@@ -10,7 +10,7 @@ def routers_of(department: Department) -> tuple[APIRouter, ...]:
     """All of them."""
     return (
         lists.router_of(department),
-        live.router_of(),
+        live.router_of(department),
         documents.router_of(department),
         cases.router_of(department),
         absence.router_of(),

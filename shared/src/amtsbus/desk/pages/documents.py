@@ -55,16 +55,16 @@ async def _read(
     Raises:
         NotFoundError: the case has no such file, or the store has not got it.
     """
-    # Here: the store's client is of no use to a worker that imports the pages.
-    from amtsbus.documents import DocumentMissingError, DocumentSettings
-
     # In a transaction of its own, so that no connection waits for the store.
     async with visit.database.transaction() as tx:
         sheet = await department.sheet(tx, case_id, await viewer_of(visit, tx))
-        document = next((one for one in sheet.documents if one.document_id == document_id), None)
+        document = next((one for one in sheet.documents or () if one.document_id == document_id), None)
         if document is None:
             raise NotFoundError(f"the case {case_id} has no document {document_id}")
         await reads.record_read(tx, case_id, caller_of(visit).subject, f"document {document_id}")
+    # Here: the store's client is of no use to a worker that imports the pages, nor where no case has files.
+    from amtsbus.documents import DocumentMissingError, DocumentSettings
+
     if not isinstance(visit.settings, DocumentSettings):
         raise TypeError("the settings of a department with documents are DocumentSettings")
     try:

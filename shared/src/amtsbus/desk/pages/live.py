@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from amtsbus.desk import live
+from amtsbus.desk.department import Department
 from amtsbus.desk.live import ENDED, HEARTBEAT, RETRY, Change, Stream, TooManyStreamsError, changes_of, event
 from amtsbus.desk.pages.cases import who_else_looks
 from amtsbus.desk.pages.viewing import READERS, caller_of, state_of, viewer_of
@@ -23,7 +24,7 @@ _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 Events = Callable[[Stream], AsyncIterator[bytes]]
 
 
-def router_of() -> APIRouter:
+def router_of(department: Department) -> APIRouter:
     """The streams."""
     router = pages()
 
@@ -47,7 +48,9 @@ def router_of() -> APIRouter:
     async def get_case_live(
         case_id: UUID, visit: Visit, version: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0
     ) -> Response:
-        """What changes in a case of which the browser shows `version`, and who else looks at it."""
+        """What changes in a case of which the browser shows `version`, and who else looks at it; for whom it may be shown to."""
+        async with visit.database.transaction() as tx:
+            await department.sheet(tx, case_id, await viewer_of(visit, tx))
 
         async def events(stream: Stream) -> AsyncIterator[bytes]:
             yield RETRY

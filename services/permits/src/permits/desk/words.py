@@ -1,0 +1,112 @@
+"""What the codes of a building application are called."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
+
+from amtsbus.casework.case import Decision, HistoryEntry
+from amtsbus.desk import Viewer
+from amtsbus.desk.due import Kind
+from amtsbus.web.languages import written_date, written_money
+
+from permits.domain.application import HEARING, Project, local_day
+from permits.domain.codes import Agency, AgencyOutcome, Cited, ConditionCode, DocumentCode, GroundCode, ProjectKind
+from permits.domain.procedure import State
+
+_KINDS: Final[Mapping[str, Kind]] = {
+    State.DOCUMENTS_REQUESTED: "warning",
+    State.CONSULTING: "warning",
+    State.APPROVED: "success",
+    State.REFUSED: "danger",
+}
+KEYS: Final[Mapping[type[StrEnum], str]] = {
+    ProjectKind: "permits.kind.",
+    DocumentCode: "permits.document.",
+    Agency: "permits.agency.",
+    AgencyOutcome: "permits.outcome.",
+    ConditionCode: "permits.condition.",
+    GroundCode: "permits.ground.",
+}
+"""What the keys of each kind of code begin with in the files of the languages."""
+
+
+def kind_of(state: str) -> Kind:
+    """How a state looks at a glance."""
+    return _KINDS.get(state, "info")
+
+
+@dataclass(frozen=True, slots=True)
+class PermitWords:
+    """The building authority's words, in the viewer's language."""
+
+    viewer: Viewer
+
+    def state(self, state: str) -> str:
+        """Where an application stands."""
+        return self.viewer.say(f"permits.state.{state}")
+
+    def action(self, action: str) -> str:
+        """What is done with it."""
+        return self.viewer.say(f"permits.action.{action}")
+
+    def outcome(self, outcome: str) -> str:
+        """What was decided: the state that the decision led to."""
+        return self.state(outcome)
+
+    def period(self, kind: str) -> str:
+        """What a period is for."""
+        if kind.startswith(HEARING):
+            agency = self.code(Agency(kind.removeprefix(HEARING)))
+            return self.viewer.say("permits.period.hearing", agency=agency)
+        return self.viewer.say(f"permits.period.{kind}")
+
+    def fee(self, kind: str) -> str:  # noqa: ARG002 - the building authority has one kind
+        """The fee of the decision."""
+        return self.viewer.say("permits.fee")
+
+    def event(self, entry: HistoryEntry) -> str | None:  # noqa: ARG002 - every case knows all of its lines
+        """Nothing happens to a building application that not every case knows."""
+        return None
+
+    def reason(self, entry: HistoryEntry) -> str | None:
+        """Why, as somebody wrote it."""
+        return entry.reason
+
+    def reasons(self, decision: Decision) -> tuple[str, ...]:
+        """As they were written."""
+        return decision.reasons
+
+    # what only the building authority has
+
+    def code(self, code: StrEnum) -> str:
+        """A code of the vocabulary."""
+        return self.viewer.say(f"{KEYS[type(code)]}{code}")
+
+    def codes(self, codes: Iterable[StrEnum]) -> str:
+        """Several codes in one line."""
+        return ", ".join(self.code(code) for code in codes)
+
+    def cited(self, code: Cited) -> str:
+        """A code with the rule that it stands on."""
+        return f"{self.code(code)} ({code.legal_basis})"
+
+    def site(self, project: Project) -> str:
+        """Where is to be built, in one line: the address, or the parcel where there is none yet."""
+        address, parcel = project.address, project.parcel
+        if address is not None:
+            return f"{address.street} {address.house_number}, {address.postal_code} {address.locality}"
+        return self.viewer.say("permits.parcel", district=parcel.district, section=parcel.section, number=parcel.number)
+
+    def day(self, day: date) -> str:
+        """A day as it is written."""
+        return written_date(self.viewer.language, day)
+
+    def day_of(self, moment: datetime) -> str:
+        """The day in the city on which something happened."""
+        return self.day(local_day(moment))
+
+    def money(self, cents: int) -> str:
+        """An amount of euros."""
+        return written_money(self.viewer.language, cents)

@@ -1,0 +1,121 @@
+"""What the codes of an enrolment are called."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from amtsbus.casework.case import Decision, HistoryEntry
+from amtsbus.desk import Viewer
+from amtsbus.desk.due import Kind
+from amtsbus.web.languages import written_date
+
+from schooling.domain.enrolment import RefusalGround
+from schooling.domain.events import Document, WithdrawalCause
+from schooling.domain.procedure import State
+from schooling.domain.reasons import read
+from schooling.domain.rules import Criterion
+
+_KINDS: Final[Mapping[str, Kind]] = {
+    State.DOCUMENTS_REQUESTED: "warning",
+    State.NOT_ACCEPTED: "danger",
+    State.ACCEPTED: "success",
+}
+KEYS: Final[Mapping[type[StrEnum], str]] = {
+    Criterion: "schooling.criterion.",
+    Document: "schooling.document.",
+    RefusalGround: "schooling.ground.",
+    WithdrawalCause: "schooling.cause.",
+}
+"""What the keys of each kind of code begin with in the files of the languages."""
+_REASONS: Final[Mapping[str, StrEnum]] = {
+    code.value: code for kind in (RefusalGround, WithdrawalCause) for code in kind
+}
+"""The codes that a line of the history gives as its reason."""
+
+
+def kind_of(state: str) -> Kind:
+    """How a state looks at a glance."""
+    return _KINDS.get(state, "info")
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentWords:
+    """The school administration's words, in the viewer's language."""
+
+    viewer: Viewer
+
+    def state(self, state: str) -> str:
+        """Where an enrolment stands."""
+        return self.viewer.say(f"schooling.state.{state}")
+
+    def action(self, action: str) -> str:
+        """What is done with it."""
+        return self.viewer.say(f"schooling.action.{action}")
+
+    def outcome(self, outcome: str) -> str:
+        """What was decided: the state that the decision led to."""
+        return self.state(outcome)
+
+    def period(self, kind: str) -> str:
+        """What a period is for."""
+        return self.viewer.say(f"schooling.period.{kind}")
+
+    def fee(self, kind: str) -> str:
+        """An enrolment costs nothing, so there is no word for a fee."""
+        return kind
+
+    def event(self, entry: HistoryEntry) -> str | None:  # noqa: ARG002 - every case knows all of its lines
+        """Nothing happens to an enrolment that not every case knows."""
+        return None
+
+    def reason(self, entry: HistoryEntry) -> str | None:
+        """Why: always a code, since nobody can write anything here."""
+        code = _REASONS.get(entry.reason or "")
+        return None if code is None else self.code(code)
+
+    def reasons(self, decision: Decision) -> tuple[str, ...]:
+        """The reasons in the viewer's language."""
+        return tuple(self._sentence(text) for text in decision.reasons)
+
+    def _sentence(self, text: str) -> str:
+        stated = read(text)
+        if stated is None:
+            return text
+        values = dict(stated.numbers)
+        return self.viewer.say(
+            f"schooling.reason.{stated.reason}", **values, criteria=self.codes(stated.criteria) or self.none
+        )
+
+    # what only the school administration has
+
+    @property
+    def none(self) -> str:
+        """That there is none of something."""
+        return self.viewer.say("schooling.none")
+
+    def code(self, code: StrEnum) -> str:
+        """A code of the vocabulary."""
+        return self.viewer.say(f"{KEYS[type(code)]}{code}")
+
+    def codes(self, codes: Iterable[StrEnum]) -> str:
+        """Several codes in one line."""
+        return ", ".join(self.code(code) for code in codes)
+
+    def school_year(self, school_year: int) -> str:
+        """A school year: `2026/27`."""
+        return f"{school_year}/{(school_year + 1) % 100:02d}"
+
+    def procedure(self, school_year: int, *, early_entry: bool) -> str:
+        """What is applied for, and for when."""
+        key = "schooling.early_entry" if early_entry else "schooling.enrolment"
+        return self.viewer.say(key, school_year=self.school_year(school_year))
+
+    def yes(self, value: bool) -> str:
+        """Yes or no."""
+        return self.viewer.say("schooling.yes") if value else self.viewer.say("schooling.no")
+
+    def day(self, day: date) -> str:
+        """A day as it is written."""
+        return written_date(self.viewer.language, day)
