@@ -90,22 +90,25 @@ class Progress:
         topic, told = topic_of(name), kind or name
         request = "documents-requested" if kind else REQUEST_BESIDE_AN_OWN
 
-        class CaseOpenedV1(CaseOpened, Published, type=f"{told}.case-opened.v1", topic=topic):
+        class Ours(OfCase):
+            office: str = Field(description="The key of the office", examples=["taxes" if kind else name])
+
+        class CaseOpenedV1(Ours, CaseOpened, Published, type=f"{told}.case-opened.v1", topic=topic):
             """The office has received an application and opened a case for it."""
 
-        class CaseMovedV1(CaseMoved, Published, type=f"{told}.case-moved.v1", topic=topic):
+        class CaseMovedV1(Ours, CaseMoved, Published, type=f"{told}.case-moved.v1", topic=topic):
             """A step was taken, and the case is in another state, or in the same one again."""
 
-        class DocumentsRequestedV1(DocumentsRequested, Published, type=f"{told}.{request}.v1", topic=topic):
+        class DocumentsRequestedV1(Ours, DocumentsRequested, Published, type=f"{told}.{request}.v1", topic=topic):
             """The office asks the applicant for documents or for answers."""
 
-        class CaseDecidedV1(CaseDecided, Published, type=f"{told}.case-decided.v1", topic=topic):
+        class CaseDecidedV1(Ours, CaseDecided, Published, type=f"{told}.case-decided.v1", topic=topic):
             """The office has decided. The reasons are in the letter."""
 
-        class FeeChargedV1(FeeCharged, Published, type=f"{told}.fee-charged.v1", topic=topic):
+        class FeeChargedV1(Ours, FeeCharged, Published, type=f"{told}.fee-charged.v1", topic=topic):
             """A fee has fallen due."""
 
-        class FeeSettledV1(FeeSettled, Published, type=f"{told}.fee-settled.v1", topic=topic):
+        class FeeSettledV1(Ours, FeeSettled, Published, type=f"{told}.fee-settled.v1", topic=topic):
             """The fee was paid."""
 
         self.topic = topic

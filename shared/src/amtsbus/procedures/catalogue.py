@@ -16,17 +16,17 @@ def topic_of(name: str) -> str:
     return f"{name}.procedure.events"
 
 
-class _OfOffice(BaseModel):
-    office: str = Field(description="The key of the office", examples=["taxes"])
-
-
 class Catalogue:
     """The events in which `name` (an instance of the package `kind`, if it is one) tells which services it offers."""
 
     def __init__(self, name: str, *, kind: str = "") -> None:
         topic, told = topic_of(name), kind or name
+        example = "taxes" if kind else name
 
-        class ProcedurePublishedV1(_OfOffice, Published, type=f"{told}.procedure-published.v1", topic=topic):
+        class Ours(BaseModel):
+            office: str = Field(description="The key of the office", examples=[example])
+
+        class ProcedurePublishedV1(Ours, Published, type=f"{told}.procedure-published.v1", topic=topic):
             """The office offers a service, or offers it in a new version. Only the newest version stays on the topic."""
 
             procedure_id: UUID = Field(description="The procedure, in all its versions", examples=[_PROCEDURE])
@@ -38,11 +38,11 @@ class Catalogue:
             )
             office_declaration: dict[str, Any] = Field(
                 description="The office's own file: its name, address and hours",
-                examples=[{"key": "taxes", "name": {"de": "Steuern und Abgaben"}}],
+                examples=[{"key": example, "name": {"de": "Steuern und Abgaben"}}],
             )
             published_at: datetime = Field(description="When (UTC)", examples=["2026-11-24T08:00:00Z"])
 
-        class ProcedureWithdrawnV1(_OfOffice, Published, type=f"{told}.procedure-withdrawn.v1", topic=topic):
+        class ProcedureWithdrawnV1(Ours, Published, type=f"{told}.procedure-withdrawn.v1", topic=topic):
             """The office does not offer this service any more. Cases that are open go on to their end."""
 
             procedure_id: UUID = Field(description="The procedure", examples=[_PROCEDURE])

@@ -85,6 +85,12 @@ async def get(tx: Tx, key: str, version: int) -> StoredProcedure:
     return _procedure(row)
 
 
+async def newest_version(tx: Tx, key: str) -> int:
+    """The number of the newest version of a procedure; 0 where none was published yet."""
+    number: int = await tx.fetchval("SELECT coalesce(max(version), 0) FROM amtsbus.procedures WHERE key = $1", key)
+    return number
+
+
 async def newest_to_change(tx: Tx) -> dict[str, StoredProcedure]:
     """`newest` for whoever publishes; others who do wait, so that a version is published once."""
     await tx.execute("LOCK TABLE amtsbus.procedures IN SHARE ROW EXCLUSIVE MODE")
