@@ -510,8 +510,8 @@ class Load:
                     return Step("withdrawal", builder, ("permits.application-withdrawn.v1", MOVED), named=True)
                 case "submitted" if (view.get("desk") or {}).get("missing_documents"):
                     request = {"documents": ["site-plan"], "reasons": "The site plan is missing.", "period_days": 28}
-                    told = ("permits.documents-requested.v1", MOVED, "permits.case-documents-requested.v1")
-                    return Step("document-requests", clerk, told, request)
+                    wanted = ("permits.documents-requested.v1", MOVED, "permits.case-documents-requested.v1")
+                    return Step("document-requests", clerk, wanted, request)
                 case "documents-requested":
                     supplied = {"documents": [document("site-plan")]}
                     return Step("documents", builder, ("permits.documents-supplied.v1", MOVED), supplied)
@@ -534,8 +534,8 @@ class Load:
                     return Step("proposals", clerk, body=proposal)
                 case "complete" | "deciding":
                     outcome = "approved" if approves else "refused"
-                    told = (f"permits.application-{outcome}.v1", "permits.fee-noticed.v1", MOVED)
-                    told += ("permits.case-decided.v1", "permits.fee-charged.v1")
+                    ours = (f"permits.application-{outcome}.v1", "permits.fee-noticed.v1")
+                    told = (*ours, MOVED, "permits.case-decided.v1", "permits.fee-charged.v1")
                     return Step("decision", lead, told, {"verdict": "confirm"}, named=True)
             return None
 

@@ -17,12 +17,13 @@ from amtsbus.postgres import Database, Tx
 from amtsbus.procedures.catalogue import Catalogue
 from amtsbus.reader import Reader
 from amtsbus.service import Service
+from amtsbus.testing.browsing import File
 from amtsbus.testing.fixtures import Bus, create_topics
 from amtsbus.worker import Worker
 from portal.main import SERVICE, declared
 
-from ..demo import ERIKA, animals, procedure
-from ..portals import ORIGIN_PROOF, Portal
+from ..demo import ERIKA, PDF, animals, procedure
+from ..portals import Portal
 
 PORTAL = declared(("animals",))
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -367,7 +368,7 @@ async def test_a_department_with_code_of_its_own_is_found_applied_to_and_followe
     page = await browser.reload()
     assert "30. März 2026" in page.text
     await browser.open(f"/mine/{application_id}/supply")
-    await browser.submit({"Datei auswählen: Herkunftsnachweis": ORIGIN_PROOF}, button="Abschicken")
+    await browser.submit({"Datei auswählen: Herkunftsnachweis": File("neu.pdf", PDF + b"neu")}, button="Abschicken")
     rows = await portal.database.pool.fetch(
         "SELECT type, topic FROM amtsbus.events WHERE stream_id = $1 ORDER BY position", application_id
     )
