@@ -12,15 +12,21 @@ import pytest
 from amtsbus.casework.roles import SYSTEM, Role
 from amtsbus.procedures import answers as reading
 from amtsbus.procedures import conditions, fees, letters, sampling, schemas, steps, wording
-from amtsbus.procedures.checking import procedure_files, read_city, read_procedure
+from amtsbus.procedures.checking import procedure_files, read_city, read_office, read_procedure
 from amtsbus.procedures.declaration import FormField, GroupField, ProcedureFile
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "procedures"
 FILES = [path for office in sorted(FOLDER.iterdir()) if office.is_dir() for path in procedure_files(office)]
+DEPARTMENTS = sorted((Path(__file__).parents[2] / "services").glob("*/procedures"))
+OWN_CODE = [path for folder in DEPARTMENTS for path in procedure_files(folder)]
+"""Those of departments with code of their own, which writes their letters."""
 TODAY = date(2026, 11, 24)
 MOST_APPLICANTS = 1500
 
-each_procedure = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+each_procedure = pytest.mark.parametrize(
+    "path", [*FILES, *OWN_CODE], ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+each_with_letters = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 
 
 @lru_cache(maxsize=256)
@@ -54,6 +60,15 @@ def test_the_city_offers_a_hundred_services_in_at_least_ten_offices():
     assert sum(len(office.procedures) for office in offices.values()) >= 100
 
 
+def test_departments_with_code_of_their_own_take_no_name_that_an_office_has():
+    assert {path.stem for path in OWN_CODE} >= {"building-permit"}
+    offices = {*read_city(FOLDER), *(read_office(folder).declaration.key for folder in DEPARTMENTS)}
+    assert len(offices) == len(read_city(FOLDER)) + len(DEPARTMENTS)
+    read = [declared(path) for path in (*FILES, *OWN_CODE)]
+    assert len({one.key for one in read}) == len(read)
+    assert len({one.reference_prefix for one in read}) == len(read)
+
+
 @each_procedure
 def test_every_question_and_every_document_is_asked_of_somebody(path):
     procedure = declared(path)
@@ -78,14 +93,15 @@ def test_what_was_answered_fits_the_published_schema_has_a_fee_and_can_be_said_i
     for seed in range(3):
         sample = sampling.one(procedure, seed, today=TODAY)
         assert list(schema.iter_errors(sample)) == []
-        assert (fees.cents(procedure, sample, today=TODAY) is None) == procedure.fee.set_by_city
+        told_later = procedure.fee.set_by_city or procedure.fee.by_own_code is True
+        assert (fees.cents(procedure, sample, today=TODAY) is None) == told_later
         for language in ("de", "en", "plain"):
             lines = wording.lines(procedure, sample, language, today=TODAY)
             assert {line.key for line in lines if line.page} == sample.keys()
             assert all(line.label and line.answer for line in lines)
 
 
-@each_procedure
+@each_with_letters
 def test_every_letter_says_something_in_every_language(path):
     procedure = declared(path)
     events = ["received", "granted", "refused", "documents_requested", "withdrawn", "lapsed"]

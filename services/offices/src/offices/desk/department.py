@@ -146,7 +146,7 @@ class ProcedureDesk:
         offers = Condition(viewer.say("offices.condition.offers"), str(len(offered_now)))
         name = viewer.say("offices.condition.folder")
         try:
-            read = await asyncio.to_thread(read_office, self._folder)
+            read = await asyncio.to_thread(read_office, self._folder, written_for={})
         except ProcedureFileError as error:
             mistakes = [f"{one.file.name}:{one.line}: {one.what}" for one in error.mistakes[:MOST_MISTAKES]]
             text = viewer.say("offices.condition.mistakes", count=len(error.mistakes))
