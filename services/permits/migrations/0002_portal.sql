@@ -16,7 +16,8 @@ CREATE TABLE portal_supplements (
     application_id uuid        NOT NULL REFERENCES portal_applications,
     nth            integer     NOT NULL CHECK (nth > 0),
     message        text,
-    replaced       jsonb       NOT NULL, -- the answers that were there before, by field
+    answers        jsonb       NOT NULL, -- those that were given anew, by field
+    replaced       jsonb       NOT NULL, -- what was there before in their place
     files          jsonb       NOT NULL,
     supplied_at    timestamptz NOT NULL,
     refused        text,                 -- the rule by which nothing was taken over

@@ -2,15 +2,20 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import asyncpg
 import pytest
+from amtsbus.ids import new_id
+from amtsbus.migrate import migrate
 from amtsbus.procedures.checking import read_office
 from amtsbus.procedures.publishing import REFUSED, ProcedureFolder, procedure_id
 from amtsbus.procedures.store import newest
 from amtsbus.service import Running
 from offices.main import make
 from offices.published import CATALOGUE
+from offices.store import get
+from pydantic import SecretStr
 
 from .conftest import FOLDER
 
@@ -108,3 +113,40 @@ async def test_the_version_before_goes_on_while_procedures_move_to_the_chassis(p
         await tx.execute("UPDATE procedures SET withdrawn_at = published_at WHERE key = 'parrot' AND version = 2")
         found = await newest(tx)
     assert (found["parrot"].version, found["parrot"].withdrawn) == (2, True)
+
+
+async def test_an_office_that_has_procedures_and_cases_keeps_them_when_they_move(
+    service_database, settings_of, owner_url, tmp_path
+):
+    service = make("pets")
+    before = tmp_path / "migrations"
+    before.mkdir()
+    for file in sorted(service.migrations.glob("*.sql"))[:2]:
+        shutil.copy(file, before)
+    database = await service_database(replace(service, migrations=before))
+    read = read_office(FOLDER).procedures["parrot"].model_dump_json(by_alias=True, exclude_none=True)
+    case_id = new_id()
+    async with database.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO procedures SELECT 'parrot', 3, $1, 'hash', $2::jsonb, $3::jsonb, now(), now()",
+            procedure_id("pets", "parrot"),
+            read,
+            read_office(FOLDER).declaration.model_dump_json(exclude_none=True),
+        )
+        await tx.execute(
+            "INSERT INTO amtsbus.cases (case_id, procedure_key, reference, state, version, applicant_id, subject_ids, opened_at, "
+            "due_on) VALUES ($1, 'parrot', 'P-1', 'received', 1, $1, '{}', now(), 'infinity')",
+            case_id,
+        )
+        await tx.execute(
+            "INSERT INTO applications (case_id, procedure_key, procedure_version, language, identification, answers, "
+            "handed_in_at, search) VALUES ($1, 'parrot', 3, 'de', 'none', '{}', now(), '')",
+            case_id,
+        )
+    settings = settings_of(service, database)
+    settings = settings.model_copy(update={"migrator_database_url": SecretStr(owner_url(database))})
+    assert await migrate(settings, service.migrations) == ["pets/0003_procedures_move"]
+    async with database.transaction() as tx:
+        found = await newest(tx)
+        assert (found["parrot"].version, found["parrot"].withdrawn) == (3, True)
+        assert (await get(tx, case_id, "NW")).version == 3

@@ -264,11 +264,13 @@ async def add_supplement(tx: Tx, application_id: UUID, supplement: Supplement) -
     """Keep what was handed in later."""
     await tx.execute(
         """
-        INSERT INTO portal_supplements (application_id, nth, message, replaced, files, supplied_at, refused)
-        SELECT $1, 1 + count(*), $2, $3::jsonb, $4::jsonb, $5, $6 FROM portal_supplements WHERE application_id = $1
+        INSERT INTO portal_supplements (application_id, nth, message, answers, replaced, files, supplied_at, refused)
+        SELECT $1, 1 + count(*), $2, $3::jsonb, $4::jsonb, $5::jsonb, $6, $7
+        FROM portal_supplements WHERE application_id = $1
         """,
         application_id,
         supplement.message,
+        json.dumps(dict(supplement.answers)),
         json.dumps(dict(supplement.replaced)),
         json.dumps([asdict(file) for file in supplement.files]),
         supplement.supplied_at,

@@ -251,6 +251,37 @@ async def test_what_comes_too_late_is_kept_and_the_caseworkers_know(counter: Cou
     assert (row["refused"], json.loads(row["files"])[0]["sha256"]) == ("application-complete", "02" * 32)
 
 
+async def test_more_files_than_a_case_can_have_are_kept_and_stop_nobody(counter: Counter) -> None:
+    application_id = await counter.apply("site_plan")
+    plans = [file("site_plan") | {"sha256": f"{number:064x}"} for number in range(1, 500)]
+    await counter.supply(application_id, *plans)
+    assert len((await counter.office.read(application_id))["documents"]) == len(CODES) - 1
+    [refused] = await counter.notes(application_id)
+    assert "too-many-documents" in refused
+    *_, (kind, said) = await counter.told(application_id)
+    assert (kind, said["documents"]) == ("case-documents-requested", ["site_plan"]), "it is still asked for"
+    await counter.supply(application_id, file("site_plan"))
+    assert (await counter.office.read(application_id))["state"] == "submitted"
+
+
+async def test_a_file_that_is_nothing_we_know_is_kept_and_answers_nothing(counter: Counter) -> None:
+    application_id = await counter.apply("site_plan")
+    await counter.supply(application_id, file("a_poem"))
+    assert (await counter.office.read(application_id))["state"] == "documents-requested"
+    kept = await counter.office.database.pool.fetchval("SELECT files::text FROM portal_supplements")
+    assert json.loads(kept)[0]["key"] == "a_poem"
+
+
+async def test_answers_that_nobody_asked_for_change_nothing_and_are_kept(counter: Counter) -> None:
+    application_id = await counter.apply()
+    await counter.supply(application_id, answers={"description": "A castle"})
+    assert (await counter.office.read(application_id))["description"] == HOUSE["description"]
+    kept = await counter.office.database.pool.fetchrow("SELECT answers::text, replaced::text FROM portal_supplements")
+    assert kept is not None
+    assert json.loads(kept["answers"]) == {"description": "A castle"}
+    assert json.loads(kept["replaced"]) == {"description": HOUSE["description"]}
+
+
 async def test_documents_after_the_end_stop_nobody(counter: Counter) -> None:
     application_id = await counter.apply("site_plan")
     await counter.office.morning_of(date(2026, 3, 31))

@@ -70,11 +70,13 @@ class Supplement:
     """What was handed in later, word for word.
 
     Attributes:
-        replaced: the answers that were there before, by the keys of those that were given anew.
+        answers: those that were given anew, by their keys.
+        replaced: what was there before in their place.
         refused: the rule by which documents were not taken over; None: they were, or there were none.
     """
 
     message: str | None
+    answers: Mapping[str, Any]
     replaced: Mapping[str, Any]
     files: tuple[HandedInFile, ...]
     supplied_at: datetime

@@ -36,28 +36,27 @@ class ReceiveDocuments:
 async def receive_documents(command: ReceiveDocuments, tx: Tx) -> None:
     """Take it over, and ask again for what is still missing.
 
-    What comes too late is not taken over; it is kept, and the caseworkers find a note in the file.
+    What cannot be taken over, most often because it comes too late, is kept, and the caseworkers find a note in the file.
     """
     application = await store.get(tx, command.application_id, owner=None)
     handed_in = await store.portal_application(tx, command.application_id)
     actor, now = applicant(application.applicant_id), tx.clock.now()
     answered = await _answered(command, handed_in, application, tx)
+    documents = known_documents(command.files, tx)
     refused, events = None, list[DomainEvent]()
-    if command.files or answered:
+    if documents or answered:
         check = await store.legal_term(tx, Term.COMPLETENESS_CHECK, tx.clock.today())
         try:
-            events = application.supply_documents(
-                known_documents(command.files, tx), check, actor, now, answered=answered
-            )
+            events = application.supply_documents(documents, check, actor, now, answered=answered)
         except RuleViolationError as error:
             refused = error.code
-            log.info("documents_came_too_late", case_id=str(application.application_id), rule=refused)
+            log.info("documents_not_taken_over", case_id=str(application.application_id), rule=refused)
     _note(application, command, refused, now)
     await store.save(tx, application)
     if answered and not refused:
         await store.save_answers(tx, application, {**handed_in.answers, **command.answers})
     replaced = {key: handed_in.answers.get(key) for key in command.answers}
-    supplement = Supplement(command.message, replaced, command.files, command.supplied_at, refused)
+    supplement = Supplement(command.message, command.answers, replaced, command.files, command.supplied_at, refused)
     await store.add_supplement(tx, application.application_id, supplement)
     # The portal has taken the request away when it was answered, so it hears of what is left of it in either case.
     await tx.append(
@@ -81,8 +80,8 @@ async def _answered(
 def _note(application: BuildingApplication, command: ReceiveDocuments, refused: str | None, now: datetime) -> None:
     if refused:
         application.case.note(
-            f"Über das Kommunalportal kamen Unterlagen, die nicht übernommen wurden, weil es zu spät war ({refused}): "
-            f"{', '.join(file.name for file in command.files) or 'nur Angaben'}",
+            f"Über das Kommunalportal kam etwas, das nicht übernommen wurde (Regel {refused}): "
+            f"{', '.join(file.name for file in command.files) or 'nur Angaben'}. Es liegt bei dem, was eingereicht wurde.",
             Actor.system(),
             now,
         )
