@@ -114,16 +114,16 @@ class ProcedureFolder:
         self._folder = folder
         self._catalogue = catalogue
         self._written_for = written_for or {}
-        self._seen: tuple[tuple[str, int, int], ...] | None = None
 
     async def __call__(self, running: "Running") -> None:
         """Look again and again, until cancelled."""
         pause = getattr(running.settings, "procedures_look_seconds", 1.0)
+        seen: tuple[tuple[str, int, int], ...] | None = None  # by this worker, with its database
         while True:
             state = await asyncio.to_thread(self._state)
-            if state != self._seen:
+            if state != seen:
                 await self.publish(running)
-                self._seen = state
+                seen = state
             await asyncio.sleep(pause)
 
     def _state(self) -> tuple[tuple[str, int, int], ...]:
