@@ -99,6 +99,40 @@ def test_the_offices_are_those_of_the_environment_else_those_of_the_list(listed,
     assert topics.offices() == ("north", "west")
 
 
+def test_departments_with_code_of_their_own_stand_beside_the_offices(listed, monkeypatch):
+    monkeypatch.setenv("AMTSBUS_TOPICS_FILE", str(listed))
+    assert topics.departments() == ()
+    listed.write_text(f"departments: [archive]{LIST}", encoding="utf-8")
+    assert topics.departments() == ("archive",)
+    monkeypatch.setenv("AMTSBUS_DEPARTMENTS", "archive, museum")
+    assert topics.departments() == ("archive", "museum")
+
+
+def test_where_only_the_offices_are_configured_and_there_is_no_list_there_are_no_departments(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("AMTSBUS_TOPICS_FILE", "AMTSBUS_DEPARTMENTS", "AMTSBUS_OFFICES"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(TopicListError):
+        topics.departments()
+    monkeypatch.setenv("AMTSBUS_OFFICES", "north")
+    assert topics.departments() == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "fit"),
+    [
+        ("north.loan.events", "{office}.loan.events", True),
+        ("{office}.loan.events", "{office}.loan.events", True),
+        ("centre.north.orders", "centre.{office}.orders", True),
+        ("north.loan.events", "{office}.loan.orders", False),
+        ("north.east.loan.events", "{office}.loan.events", False),
+        ("centrexnorth.orders", "centre.{office}.orders", False),
+    ],
+)
+def test_a_pattern_stands_for_the_topic_of_each_office(name, pattern, fit):
+    assert topics.fits(name, pattern) is fit
+
+
 def test_without_a_list_of_topics_it_says_where_it_looked(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AMTSBUS_TOPICS_FILE", raising=False)

@@ -21,6 +21,7 @@ PURE_CHASSIS = {
     "amtsbus.casework.roles",
     "amtsbus.errors",
 }
+IMPURE_PROCEDURES = {f"amtsbus.procedures.{module}" for module in ("catalogue", "publishing", "store")}
 IMPURE_LIBRARY = {
     *(
         "asyncio",
@@ -83,7 +84,7 @@ def place(file: Path, node: ast.stmt | ast.expr | None = None) -> str:
 def _is_pure_besides(name: str, package: Path) -> bool:
     """Reading procedure files is pure but for the library that reads them; so are comparing words and taking addresses apart."""
     if package.name in ("offices", "portal") and name.startswith("amtsbus.procedures"):
-        return True
+        return name not in IMPURE_PROCEDURES
     return name == "urllib.parse" or name.split(".")[0] == "rapidfuzz"
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import asyncpg
 from amtsbus.auth import Role
 from amtsbus.procedures.checking import read_office
+from amtsbus.procedures.publishing import publish_procedures
 from amtsbus.service import load_service
 from amtsbus.testing.fixtures import with_database
 from amtsbus.testing.servers import EmbeddedPostgres
-from offices.domain.office import Office
-from offices.use_cases.publish_procedures import PublishProcedures, publish_procedures
+from offices.published import CATALOGUE
 
 from tests.bench.filled import fill_office
 from tests.bench.growth import FILLING, MEASURING
@@ -64,8 +64,7 @@ async def _fill(servers: Servers, url: str, cases: int) -> None:
         _, database = await visitor_of(stack, load_service(OFFICE), url, servers.folder)
         read = read_office(DECLARED)
         async with database.transaction() as tx:
-            office = Office(OFFICE, "NW", "Verwaltungsgericht Demostadt", 30)
-            await publish_procedures(PublishProcedures(read.declaration, read.procedures), office, tx)
+            await publish_procedures(read, CATALOGUE, tx)
         await database.pool.execute(
             "INSERT INTO amtsbus.caseworkers (subject, name, roles, seen_at) "
             "SELECT 'clerk-' || n, 'Demo-Kraft ' || n, '{clerk}', now() FROM generate_series(0, 39) AS n"

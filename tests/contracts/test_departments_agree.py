@@ -13,6 +13,7 @@ from amtsbus.contracts.page import render
 from amtsbus.contracts.places import listed_topics, released_example, released_schema
 from amtsbus.contracts.schemas import inlined
 from amtsbus.service import contracted_services
+from amtsbus.topics import departments, fits
 
 ROOT = Path(__file__).parents[2]
 SERVICES = contracted_services()
@@ -74,9 +75,27 @@ def test_every_listed_topic_has_an_owner_and_readers_that_exist():
 
 
 def test_the_code_and_the_list_know_the_same_topics():
-    assert {event.topic for _, event in EVENTS} == TOPICS.keys()
+    told = {(service.name, event.topic) for service, event in EVENTS}
+    # A topic of a department with code of its own is listed by itself, where its owner writes to a pattern.
+    known = {
+        name
+        for name, topic in TOPICS.items()
+        if any(owner == topic.owner and fits(name, pattern) for owner, pattern in told)
+    }
+    assert known == TOPICS.keys()
+    assert {pattern for _, pattern in told} <= TOPICS.keys()
     listed = {(topic.name, reader.group, reader.service) for topic in TOPICS.values() for reader in topic.readers}
     assert {(reader.topic, reader.group, service.name) for service, reader, _ in SUBSCRIPTIONS} == listed
+
+
+def test_a_department_with_code_of_its_own_is_in_the_portal_like_an_office():
+    for name in departments():
+        [portal] = [service for service in SERVICES if service.name == "portal"]
+        [department] = [service for service in SERVICES if service.name == name]
+        read = {reader.topic: set(reader.handlers) for reader in portal.readers}
+        for topic in (f"{name}.case.events", f"{name}.procedure.events"):
+            assert read[topic] == {event.event_type for event in department.published if event.topic == topic}
+        assert f"portal.{name}.applications" in {reader.topic for reader in department.readers}
 
 
 @each_event

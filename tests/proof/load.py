@@ -42,6 +42,8 @@ INVITATION_SECONDS = 240.0
 LOOK_SECONDS = 3.0
 PLACES = 1000
 SCHOOLS = tuple(f"Proof-Grundschule {name}" for name in ("Nord", "Ost", "Süd", "West"))
+MOVED = "permits.case-moved.v1"
+"""Beside most of what permits tells in its own words, it tells where the case stands in those of every department."""
 AGENCIES = ("fire-protection", "nature-conservation", "water-authority")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -489,7 +491,14 @@ class Load:
         key = str(new_id())
         form = application(f"Proof {key}: a winter garden", ALL_DOCUMENTS[1:] if incomplete else ALL_DOCUMENTS)
         path = "/v1/applications"
-        opened = await self.do("permits", path, form, by=builder, key=key, expects=["permits.application-submitted.v1"])
+        opened = await self.do(
+            "permits",
+            path,
+            form,
+            by=builder,
+            key=key,
+            expects=["permits.application-submitted.v1", "permits.case-opened.v1"],
+        )
         if not opened.accepted:
             return True
         case = self._case("permits", path, opened.body["application_id"], clerk, opened)
@@ -498,21 +507,23 @@ class Load:
             view = case.view
             match case.state:
                 case "submitted" if withdraws:
-                    return Step("withdrawal", builder, ("permits.application-withdrawn.v1",), named=True)
+                    return Step("withdrawal", builder, ("permits.application-withdrawn.v1", MOVED), named=True)
                 case "submitted" if (view.get("desk") or {}).get("missing_documents"):
                     request = {"documents": ["site-plan"], "reasons": "The site plan is missing.", "period_days": 28}
-                    return Step("document-requests", clerk, ("permits.documents-requested.v1",), request)
+                    wanted = ("permits.documents-requested.v1", MOVED, "permits.case-documents-requested.v1")
+                    return Step("document-requests", clerk, wanted, request)
                 case "documents-requested":
                     supplied = {"documents": [document("site-plan")]}
-                    return Step("documents", builder, ("permits.documents-supplied.v1",), supplied)
+                    return Step("documents", builder, ("permits.documents-supplied.v1", MOVED), supplied)
                 case "submitted":
-                    return Step("completeness", clerk, ("permits.application-complete.v1",), named=True)
+                    return Step("completeness", clerk, ("permits.application-complete.v1", MOVED), named=True)
                 case "complete" if heard:
-                    asked = ("permits.agency-heard.v1",) * len(agencies)
+                    asked = (*("permits.agency-heard.v1",) * len(agencies), MOVED)
                     return Step("hearings", clerk, asked, {"agencies": agencies})
                 case "consulting":
                     waiting = [one["agency"] for one in view["hearings"] if one["outcome"] is None]
-                    path, answered = f"hearings/{waiting[0]}/response", ("permits.agency-responded.v1",)
+                    path = f"hearings/{waiting[0]}/response"
+                    answered = ("permits.agency-responded.v1", *(() if waiting[1:] else (MOVED,)))
                     return Step(path, clerk, answered, {"outcome": "no-objection"})
                 case "complete" | "deciding" if not _is_proposed(view):
                     proposal = (
@@ -523,7 +534,8 @@ class Load:
                     return Step("proposals", clerk, body=proposal)
                 case "complete" | "deciding":
                     outcome = "approved" if approves else "refused"
-                    told = (f"permits.application-{outcome}.v1", "permits.fee-noticed.v1")
+                    ours = (f"permits.application-{outcome}.v1", "permits.fee-noticed.v1")
+                    told = (*ours, MOVED, "permits.case-decided.v1", "permits.fee-charged.v1")
                     return Step("decision", lead, told, {"verdict": "confirm"}, named=True)
             return None
 

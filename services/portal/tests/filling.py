@@ -59,6 +59,12 @@ class Applicant:
                 await self._fill_page(browser, path[4])
         raise AssertionError(f"after {MOST_PAGES} pages there is no end: {browser.shown}")
 
+    async def supply(self, browser: Browser, document: str) -> Page:
+        """On the page where the office asks for something: another file of a document."""
+        [label] = [one.name.de for one in self.procedure.documents if one.key == document]
+        chosen = {f"Datei auswählen: {label}": File(f"{document}.pdf", PDF + b"% anew\n", "application/pdf")}
+        return await browser.submit(chosen, button="Abschicken")
+
     async def _hand_in(self, browser: Browser, document: str) -> None:
         chosen = {document: File(f"{document}.pdf", PDF, "application/pdf")}
         page = await browser.submit(chosen, button="Weiter")

@@ -99,7 +99,7 @@ class Portal:
     async def fill_in(self, browser: Browser, *, until: str = "") -> Page:
         """Fill in a tortoise's registration, to the end or to the page `until`."""
         page = browser.shown
-        while "/apply/tortoise/" in page.path and (step := "/".join(page.path.split("/")[4:])) and step != until:
+        while page.path.startswith("/apply/") and (step := "/".join(page.path.split("/")[4:])) and step != until:
             if step == "documents/origin_proof":
                 page = await browser.submit({"Datei auswählen": ORIGIN_PROOF}, button="Weiter")
             elif step == "documents/lease":
@@ -109,9 +109,9 @@ class Portal:
             assert page.status == 200, page
         return page
 
-    async def apply(self, browser: Browser) -> UUID:
-        """Hand in a tortoise's registration; returns the application's id."""
-        application_id = await self.begin(browser)
+    async def apply(self, browser: Browser, key: str = "tortoise") -> UUID:
+        """Hand in a tortoise's registration, or what has the same form; returns the application's id."""
+        application_id = await self.begin(browser, key)
         await self.fill_in(browser)
         page = await browser.submit(button="Antrag abgeben")
         assert page.path == f"/mine/{application_id}", page

@@ -3,7 +3,8 @@
 from datetime import datetime
 from functools import cached_property
 from re import compile as regex
-from typing import Any, ClassVar, NamedTuple, Self
+from types import new_class
+from typing import Any, ClassVar, NamedTuple, Self, cast
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -84,6 +85,24 @@ class Consumed(BaseModel):
     def __init_subclass__(cls, *, type: str, **config: Any) -> None:  # noqa: A002 - CloudEvents' own word
         super().__init_subclass__(**config)
         cls.event_type = _event_type(type, cls)
+
+    @classmethod
+    def told_by(cls, publisher: str, name: str = "") -> type[Self]:
+        """The same model for an event of another publisher, where several speak one language.
+
+        ::
+
+            class CaseDecided(Consumed, type="offices.case-decided.v1"): ...
+
+            CaseDecided.told_by("permits")  # reads permits.case-decided.v1
+
+        Args:
+            name: what that publisher calls it, `decision-taken.v1`, where it has another name there.
+        """
+        own = cls.event_type.partition(".")[2]
+        told = new_class(cls.__name__, (cls,), {"type": f"{publisher}.{name or own}"})
+        told.__doc__, told.__module__ = cls.__doc__, cls.__module__
+        return cast("type[Self]", told)
 
     @cached_property
     def meta(self) -> EventMeta:

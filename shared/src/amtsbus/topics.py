@@ -4,6 +4,7 @@ Topics are created from this list and from nowhere else; brokers do not create a
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ _NAME = rf"^{_SEGMENT}(\.{_SEGMENT})+$"
 _SERVICE = r"^([a-z][a-z0-9_-]*|\{office\})$"
 EACH_OFFICE = "{office}"
 """Stands in the list for the name of each of its offices."""
+_OFFICE = "[a-z][a-z0-9-]*"
 
 
 class TopicListError(Exception):
@@ -71,6 +73,7 @@ class _TopicList(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     offices: tuple[str, ...] = ()
+    departments: tuple[str, ...] = ()
     topics: tuple[Topic, ...]
 
     @model_validator(mode="after")
@@ -113,8 +116,37 @@ def offices() -> tuple[str, ...]:
         TopicListError: there is neither.
     """
     if (configured := os.environ.get("AMTSBUS_OFFICES")) is not None:
-        return tuple(name for name in (part.strip() for part in configured.split(",")) if name)
+        return _names(configured)
     return _read(find()).offices
+
+
+def departments() -> tuple[str, ...]:
+    """The departments with code of their own that offer services like an office: AMTSBUS_DEPARTMENTS (names with commas between
+    them), else those of the list. Where only AMTSBUS_OFFICES is set and there is no list, there are none.
+
+    Raises:
+        TopicListError: there is neither.
+    """
+    if (configured := os.environ.get("AMTSBUS_DEPARTMENTS")) is not None:
+        return _names(configured)
+    try:
+        listed = find()
+    except TopicListError:
+        if "AMTSBUS_OFFICES" in os.environ:
+            return ()
+        raise
+    return _read(listed).departments
+
+
+def _names(configured: str) -> tuple[str, ...]:
+    return tuple(name for name in (part.strip() for part in configured.split(",")) if name)
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether the topic `name` is `pattern`, or one of those for which a pattern with `{office}` in it stands."""
+    return (
+        re.fullmatch(re.escape(pattern).replace(re.escape(EACH_OFFICE), _OFFICE), name) is not None or name == pattern
+    )
 
 
 def find(*starts: Path) -> Path:

@@ -151,7 +151,7 @@ def test_a_key_that_is_not_known_deep_in_a_list(path):
             "fee: {cents: 2500,",
             "fee: {cents: 2500, rule: '5',",
             "fee:",
-            "fee: a fee is one of cents, rule or set_by_city",
+            "fee: a fee is one of cents, rule, set_by_city or by_own_code",
         ),
         (
             "fee: {",
@@ -602,5 +602,98 @@ def test_a_file_can_use_the_anchors_of_yaml(path):
         ('body: {de: "Leider nicht.", en: "unfortunately not."}', "body: *subject"),
     )
     path.write_text(text, encoding="utf-8")
-    assert checking.read_procedure(path).letters.refused.body.en == "Your garden"
+    read = checking.read_procedure(path).letters
+    assert read is not None
+    assert read.refused.body.en == "Your garden"
     assert yaml.safe_load(text)["letters"]["refused"]["body"]["de"] == "Ihr Garten"
+
+
+# a department with code of its own
+
+LETTERS = ALLOTMENT[ALLOTMENT.index("letters:") :]
+OWN_CODE = ALLOTMENT.replace(LETTERS, "own_code: true\n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "city" / "environment"
+    made.mkdir(parents=True)
+    (made / checking.OFFICE_FILE).write_text(OFFICE, encoding="utf-8")
+    (made / "allotment.yaml").write_text(OWN_CODE, encoding="utf-8")
+    return made
+
+
+def refused(folder: Path, written_for: dict[str, set[str]] | None) -> list[str]:
+    with pytest.raises(ProcedureFileError) as error:
+        checking.read_office(folder, written_for=written_for)
+    return [one.what for one in error.value.mistakes]
+
+
+def test_a_department_with_code_of_its_own_has_a_file_without_letters(path):
+    path.write_text(OWN_CODE, encoding="utf-8")
+    read = checking.read_procedure(path)
+    assert (read.own_code, read.letters) == (True, None)
+
+
+def test_without_code_of_its_own_a_file_has_letters(path):
+    [mistake] = mistakes_in(path, ALLOTMENT.replace(LETTERS, ""))
+    assert mistake.what.startswith("letters is missing: add it")
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "told"),
+    [
+        ("own_code: true\n" + ALLOTMENT, "letters:", "the department's own code writes its letters"),
+        (
+            OWN_CODE.replace(
+                "decision: {", "decision: {automatic: {when: 'true', reasons: {de: a, en: a}, basis: § 1}, "
+            ),
+            "decision:",
+            "the department's own code decides",
+        ),
+        (ALLOTMENT.replace("cents: 2500", "by_own_code: true"), "fee:", "there is no own_code that could compute it"),
+    ],
+)
+def test_code_and_file_do_not_both_do_the_same(path, text, at, told):
+    [mistake] = mistakes_in(path, text)
+    assert mistake.what.startswith(told)
+    assert mistake.line == line_of(text, at)
+
+
+def test_a_steps_letter_is_written_by_the_departments_code_as_well(path):
+    step = (
+        "steps:\n  - {action: walk, name: {de: a, en: a}, from: [received], to: received,\n"
+        "     letter: {subject: {de: a, en: a}, body: {de: a, en: a}}}\n"
+    )
+    [mistake] = mistakes_in(path, OWN_CODE + step)
+    assert mistake.what.startswith("the department's own code writes its letters")
+
+
+def test_a_fee_can_be_computed_by_the_departments_code(path):
+    path.write_text(OWN_CODE.replace("cents: 2500", "by_own_code: true"), encoding="utf-8")
+    assert checking.read_procedure(path).fee.by_own_code
+
+
+def test_who_has_the_code_reads_the_file_and_the_code_finds_what_it_reads(folder):
+    read = checking.read_office(folder, written_for={"allotment": {"area", "sketch"}})
+    assert list(read.procedures) == ["allotment"]
+    assert refused(folder, {"allotment": {"area", "fence"}}) == [
+        "the department's code reads 'fence': ask for it in a field or document"
+    ]
+
+
+def test_nobody_offers_what_they_have_no_code_for(folder):
+    assert refused(folder, {}) == ["nobody has written code for 'allotment' here: there is none"]
+    assert refused(folder, {"bees": set()}) == [
+        "nobody has written code for 'allotment' here: there is code for bees alone"
+    ]
+    (folder / "allotment.yaml").write_text(ALLOTMENT, encoding="utf-8")
+    assert refused(folder, {"allotment": set()}) == ["'allotment' has code of its own here: say own_code: true"]
+    assert refused(folder, {"bees": set()}) == [
+        "nobody has written code for 'allotment' here: there is code for bees alone"
+    ]
+
+
+def test_in_the_folder_of_all_offices_nobody_counts_on_code(folder):
+    with pytest.raises(ProcedureFileError, match="nobody has written code"):
+        checking.read_city(folder.parent)

@@ -50,5 +50,5 @@ def test_a_rule_that_gives_no_cents_is_a_mistake(rule):
     "ways", [{}, {"cents": 5, "rule": "5"}, {"cents": 0, "set_by_city": True}, {"rule": "5", "set_by_city": True}]
 )
 def test_a_fee_is_declared_in_one_way(ways):
-    with pytest.raises(ValidationError, match="a fee is one of cents, rule or set_by_city"):
+    with pytest.raises(ValidationError, match="a fee is one of cents, rule, set_by_city or by_own_code"):
         fee({}, **ways)

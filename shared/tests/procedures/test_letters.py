@@ -136,11 +136,17 @@ OWN = {"subject": {"de": "Eigenes", "en": "Own"}, "body": {"de": "Eigenes.", "en
 
 
 def test_the_files_own_letter_goes_before_the_citys():
-    own = procedure(letters=procedure().letters.model_dump(mode="json") | {"withdrawn": OWN})
+    own = procedure(letters={**dict.fromkeys(("received", "granted", "refused"), OWN), "withdrawn": OWN})
     assert letters.letter_for(own, "withdrawn") == Letter.model_validate(OWN)
     standard = letters.letter_for(procedure(), "withdrawn")
     assert standard is not None
     assert standard.subject.en == "You have withdrawn your application {reference}"
+
+
+def test_where_the_departments_own_code_writes_no_letter_comes_from_the_file():
+    own = procedure(own_code=True, letters=None)
+    assert letters.letter_for(own, "received") is None
+    assert letters.letter_for(own, "withdrawn") is None, "nor the city's standard text: somebody would get two"
 
 
 @pytest.mark.parametrize("event", ["received", "granted", "refused", "documents_requested", "withdrawn", "lapsed"])

@@ -253,8 +253,9 @@ async def build(folder: Path, postgres_url: str, kafka: str) -> SmallCity:
     urls = {name: with_database(postgres_url, f"small_{name}_{secrets.token_hex(5)}") for name in DEPARTMENTS}
     city = SmallCity(home, kafka, prefix, urls, postgres_url, _addresses())
     await _make_databases(city, declared)
-    names = [prefix + topic.name for topic in topics_of_the_city()]
-    await create_topics(kafka, names, partitions=PARTITIONS)
+    names = {reader.topic for service in declared.values() for reader in service.readers}
+    names |= {topic.name for topic in topics_of_the_city()}
+    await create_topics(kafka, [prefix + name for name in sorted(names)], partitions=PARTITIONS)
     async with AsyncExitStack() as stack:
         smtp_port = await stack.enter_async_context(_mail_sink(home.mail))
         town, mounts = SmallTown(), {}

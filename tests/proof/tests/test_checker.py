@@ -93,7 +93,11 @@ async def test_an_event_that_is_gone_from_the_journal_is_lost_and_leaves_a_hole(
     case_id = await decided(city)
     async with city.broken("permits") as db:
         assert (
-            await db.execute("DELETE FROM amtsbus.events WHERE stream_id = $1::text::uuid AND sequence = 2", case_id)
+            await db.execute(
+                "DELETE FROM amtsbus.events WHERE stream_id = $1::text::uuid AND topic = $2 AND sequence = 2",
+                case_id,
+                APPLICATIONS,
+            )
             == "DELETE 1"
         )
     verdict = await city.verdict()
@@ -286,10 +290,15 @@ async def test_a_request_that_was_carried_out_twice_is_doubled(city: SmallCity) 
             "SELECT nextval('amtsbus.event_positions'), gen_random_uuid(), topic, stream_id, s.sequence + 1, type, data, "
             "traceparent, occurred_at "
             "FROM amtsbus.events e JOIN amtsbus.streams s USING (topic, stream_id) "
-            "WHERE stream_id = $1::text::uuid AND e.sequence = 1",
+            "WHERE stream_id = $1::text::uuid AND topic = $2 AND e.sequence = 1",
             case_id,
+            APPLICATIONS,
         )
-        await db.execute("UPDATE amtsbus.streams SET sequence = sequence + 1 WHERE stream_id = $1::text::uuid", case_id)
+        await db.execute(
+            "UPDATE amtsbus.streams SET sequence = sequence + 1 WHERE stream_id = $1::text::uuid AND topic = $2",
+            case_id,
+            APPLICATIONS,
+        )
     verdict = await city.verdict()
     assert told(verdict, "was asked once, but on record: permits.application-submitted.v1")
     assert verdict.doubled == 1
@@ -523,8 +532,10 @@ async def test_events_that_lie_in_the_journal_in_another_order_are_out_of_order(
     case_id = await decided(city)
     async with city.broken("permits") as db:
         await db.execute(
-            "UPDATE amtsbus.events SET position = position + 1000000 WHERE stream_id = $1::text::uuid AND sequence = 2",
+            "UPDATE amtsbus.events SET position = position + 1000000 WHERE stream_id = $1::text::uuid AND topic = $2 "
+            "AND sequence = 2",
             case_id,
+            APPLICATIONS,
         )
     verdict = await city.verdict()
     assert counted(verdict) == {"out_of_order": 1}
@@ -671,12 +682,18 @@ async def test_what_a_set_back_publisher_has_forgotten_is_excused_if_it_is_repor
     city.excuses.append(Excuse("restored", service="permits", since=now(-3600), until=now()))
     async with city.broken("permits") as db:
         newest = await db.fetchrow(
-            "SELECT event_id::text, sequence FROM amtsbus.events WHERE stream_id = $1::text::uuid ORDER BY sequence DESC LIMIT 1",
+            "SELECT event_id::text, sequence FROM amtsbus.events WHERE stream_id = $1::text::uuid AND topic = $2 "
+            "ORDER BY sequence DESC LIMIT 1",
             case_id,
+            APPLICATIONS,
         )
         assert newest is not None
         await db.execute("DELETE FROM amtsbus.events WHERE event_id = $1::text::uuid", newest["event_id"])
-        await db.execute("UPDATE amtsbus.streams SET sequence = sequence - 1 WHERE stream_id = $1::text::uuid", case_id)
+        await db.execute(
+            "UPDATE amtsbus.streams SET sequence = sequence - 1 WHERE stream_id = $1::text::uuid AND topic = $2",
+            case_id,
+            APPLICATIONS,
+        )
     verdict = await city.verdict()
     assert counted(verdict) == {"unseen_failures": 1}
     assert told(verdict, "reconcile does not say so")

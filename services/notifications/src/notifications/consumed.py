@@ -9,7 +9,7 @@ from typing import Annotated
 from uuid import UUID
 
 from amtsbus.events import Consumed
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 MOST_CHARACTERS = 500
 MOST_ENTRIES = 50
@@ -114,6 +114,7 @@ class DocumentsRequested(Consumed, type="permits.documents-requested.v1"):
     reference: Line
     documents: Codes
     due_on: date
+    answers: Codes = Field(default=[])
 
 
 class ApplicationLapsed(Consumed, type="permits.application-lapsed.v1"):

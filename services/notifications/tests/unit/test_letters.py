@@ -131,6 +131,18 @@ def test_the_request_for_documents_warns_of_the_consequence() -> None:
     assert "gilt Ihr Bauantrag kraft Gesetzes als zurückgenommen (§ 71 Absatz 1" in german
 
 
+def test_answers_that_are_asked_for_are_answered_in_the_portal() -> None:
+    kind = KINDS["permits.documents-requested"]
+    both = _letter(kind, Language.GERMAN, _facts(kind.key, answers=["parcel_number"])).body
+    assert "- Lageplan" in both
+    assert "- Angaben in Ihrem Antrag" in both
+    assert "parcel_number" not in both
+    before = {name: fact for name, fact in _facts(kind.key).items() if name != "answers"}
+    assert "Angaben" not in _letter(kind, Language.GERMAN, before).body, (
+        "a letter that was begun before answers were asked for"
+    )
+
+
 def test_the_fee_is_written_as_the_language_writes_money() -> None:
     kind = KINDS["permits.fee-noticed"]
     assert "1.234,50 Euro" in _letter(kind, Language.GERMAN, _facts(kind.key)).body

@@ -21,6 +21,7 @@ from amtsbus.http import (
     routes,
     set_etag,
 )
+from amtsbus.procedures import store as procedures
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
@@ -228,7 +229,7 @@ def router_of(office: Office) -> APIRouter:
                 summary_de=one.declared.summary.de,
                 summary_en=one.declared.summary.en,
             )
-            for one in (await store.newest_procedures(tx)).values()
+            for one in (await procedures.newest(tx)).values()
             if not one.withdrawn
         ]
 

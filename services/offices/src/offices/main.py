@@ -5,12 +5,13 @@ from pathlib import Path
 from amtsbus import replay_requests
 from amtsbus.desk import desk_of
 from amtsbus.procedures.checking import OFFICE_FILE
+from amtsbus.procedures.publishing import ProcedureFolder
 from amtsbus.service import Instances, Service
 from amtsbus.topics import EACH_OFFICE
 
-from offices import http, subscribers, tasks
+from offices import http, subscribers
 from offices.desk import DESK_LANGUAGES, ProcedureDesk
-from offices.published import CASES, LETTERS, PROCEDURES, PUBLISHED
+from offices.published import CASES, CATALOGUE, LETTERS, PROCEDURES, PUBLISHED
 from offices.settings import CitySettings, Settings
 
 
@@ -40,7 +41,7 @@ def _declared(name: str, pattern: Service | None = None) -> Service:
             subscribers.applications_of(office),
             *replay_requests.answered_by(name, portal=ours, notifications=[CASES.format(office=name)]),
         ),
-        tasks=(subscribers.clock_of(office), tasks.ProcedureFolder(office, city.procedures / name)),
+        tasks=(subscribers.clock_of(office), ProcedureFolder(name, city.procedures / name, CATALOGUE)),
         settings=Settings,
         migrations=Path(__file__).parents[2] / "migrations",
         web=desk_of(ProcedureDesk(office, city.procedures / name), languages=DESK_LANGUAGES),

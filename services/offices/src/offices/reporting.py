@@ -8,19 +8,12 @@ from amtsbus.procedures import steps
 
 from offices.domain.case_file import CaseFile, DocumentRequest
 from offices.domain.office import Office
-from offices.published import (
-    CaseDecidedV1,
-    CaseMovedV1,
-    CaseOpenedV1,
-    DocumentsRequestedV1,
-    FeeChargedV1,
-    FeeSettledV1,
-)
+from offices.published import PROGRESS
 
 
-def opened(office: Office, file: CaseFile) -> CaseOpenedV1:
+def opened(office: Office, file: CaseFile) -> Published:
     """A case was opened."""
-    return CaseOpenedV1(
+    return PROGRESS.case_opened(
         office=office.key,
         case_id=file.case_id,
         procedure=file.declared.key,
@@ -33,9 +26,9 @@ def opened(office: Office, file: CaseFile) -> CaseOpenedV1:
     )
 
 
-def moved(office: Office, file: CaseFile, action: str, now: datetime) -> CaseMovedV1:
+def moved(office: Office, file: CaseFile, action: str, now: datetime) -> Published:
     """A step was taken."""
-    return CaseMovedV1(
+    return PROGRESS.case_moved(
         office=office.key,
         case_id=file.case_id,
         action=action,
@@ -46,9 +39,9 @@ def moved(office: Office, file: CaseFile, action: str, now: datetime) -> CaseMov
     )
 
 
-def requested(office: Office, file: CaseFile, request: DocumentRequest) -> DocumentsRequestedV1:
+def requested(office: Office, file: CaseFile, request: DocumentRequest) -> Published:
     """The applicant is asked for something."""
-    return DocumentsRequestedV1(
+    return PROGRESS.documents_requested(
         office=office.key,
         case_id=file.case_id,
         documents=request.documents,
@@ -57,10 +50,12 @@ def requested(office: Office, file: CaseFile, request: DocumentRequest) -> Docum
     )
 
 
-def decided(office: Office, file: CaseFile, *, automatic: bool, now: datetime) -> CaseDecidedV1:
+def decided(office: Office, file: CaseFile, *, automatic: bool, now: datetime) -> Published:
     """The office has decided."""
     outcome = cast(Literal["granted", "refused"], file.case.decisions[-1].outcome)
-    return CaseDecidedV1(office=office.key, case_id=file.case_id, outcome=outcome, automatic=automatic, decided_at=now)
+    return PROGRESS.case_decided(
+        office=office.key, case_id=file.case_id, outcome=outcome, automatic=automatic, decided_at=now
+    )
 
 
 def charged(office: Office, file: CaseFile, before_cents: int, today: date) -> list[Published]:
@@ -69,12 +64,12 @@ def charged(office: Office, file: CaseFile, before_cents: int, today: date) -> l
     if not cents:
         return []
     due_on = today + timedelta(days=office.payment_days)
-    return [FeeChargedV1(office=office.key, case_id=file.case_id, amount_cents=cents, due_on=due_on)]
+    return [PROGRESS.fee_charged(office=office.key, case_id=file.case_id, amount_cents=cents, due_on=due_on)]
 
 
-def settled(office: Office, file: CaseFile, amount_cents: int, now: datetime) -> FeeSettledV1:
+def settled(office: Office, file: CaseFile, amount_cents: int, now: datetime) -> Published:
     """A payment was recorded."""
-    return FeeSettledV1(office=office.key, case_id=file.case_id, amount_cents=amount_cents, settled_at=now)
+    return PROGRESS.fee_settled(office=office.key, case_id=file.case_id, amount_cents=amount_cents, settled_at=now)
 
 
 DECIDING = frozenset({steps.GRANT, steps.GRANT_AUTOMATICALLY, steps.DEEM_GRANTED, steps.REFUSE})

@@ -12,15 +12,16 @@ from amtsbus.casework.roles import Actor, Role
 from amtsbus.ids import new_id
 from amtsbus.postgres import Database
 from amtsbus.procedures.checking import read_office
+from amtsbus.procedures.publishing import publish_procedures
 from amtsbus.service import Service
 from amtsbus.testing.browsing import Browser
 from offices.domain.case_file import CaseFile, Document, Payment
 from offices.domain.office import Office
 from offices.domain.target import Target
 from offices.main import make
+from offices.published import CATALOGUE
 from offices.store import StoredLetter, get, letters
 from offices.use_cases.open_case import OpenCase, open_case
-from offices.use_cases.publish_procedures import PublishProcedures, publish_procedures
 
 FOLDER = Path(__file__).parents[1] / "procedures" / "pets"
 CLERK = Actor("clerk-1", frozenset({Role.CLERK}))
@@ -42,7 +43,7 @@ class Pets:
     async def publish(self, folder: Path = FOLDER) -> list[str]:
         read = read_office(folder)
         async with self.database.transaction() as tx:
-            return await publish_procedures(PublishProcedures(read.declaration, read.procedures), self.office, tx)
+            return await publish_procedures(read, CATALOGUE, tx)
 
     async def apply(
         self,

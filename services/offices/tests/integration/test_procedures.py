@@ -1,14 +1,21 @@
 """A folder of procedures becomes what the office offers."""
 
+import re
 import shutil
+from dataclasses import replace
 
 import asyncpg
 import pytest
+from amtsbus.ids import new_id
+from amtsbus.migrate import migrate
 from amtsbus.procedures.checking import read_office
+from amtsbus.procedures.publishing import REFUSED, ProcedureFolder, procedure_id
+from amtsbus.procedures.store import newest
 from amtsbus.service import Running
-from offices import tasks
 from offices.main import make
-from offices.use_cases.publish_procedures import procedure_id
+from offices.published import CATALOGUE
+from offices.store import get
+from pydantic import SecretStr
 
 from .conftest import FOLDER
 
@@ -62,17 +69,17 @@ async def test_a_file_that_is_taken_away_is_withdrawn_and_put_back_it_is_offered
 
 async def test_a_mistake_in_the_folder_changes_nothing_that_is_offered(pets, folder, settings_of):
     (folder / "parrot.yaml").write_text("key: parrot\n")
-    task = tasks.ProcedureFolder(pets.office, folder)
+    task = ProcedureFolder("pets", folder, CATALOGUE)
     before = await catalogue(pets)
-    await task._publish(Running(settings_of(make("pets"), pets.database), pets.database))
+    await task.publish(Running(settings_of(make("pets"), pets.database), pets.database))
     assert await catalogue(pets) == before
-    assert tasks.REFUSED.labels("pets")._value.get() == 1
+    assert REFUSED.labels("pets")._value.get() == 1
 
 
 async def test_a_version_never_changes_in_the_database_either(pets):
     with pytest.raises(asyncpg.RestrictViolationError):
         async with pets.database.transaction() as tx:
-            await tx.execute("UPDATE procedures SET declaration = '{}'::jsonb")
+            await tx.execute("UPDATE amtsbus.procedures SET declaration = '{}'::jsonb")
 
 
 def test_a_procedures_id_follows_from_office_and_key():
@@ -82,3 +89,64 @@ def test_a_procedures_id_follows_from_office_and_key():
 
 def test_the_folder_of_the_tests_is_a_proper_one():
     assert sorted(read_office(FOLDER).procedures) == ["goldfish", "parrot"]
+
+
+async def test_a_file_that_counts_on_code_of_its_own_is_not_offered_by_an_office(pets, folder, settings_of):
+    file = folder / "goldfish.yaml"
+    file.write_text(re.sub(r"^letters:\n(?:[ ].*\n|\n)*", "own_code: true\n", file.read_text(), flags=re.MULTILINE))
+    before = await catalogue(pets)
+    running = Running(settings_of(make("pets"), pets.database), pets.database)
+    await ProcedureFolder("pets", folder, CATALOGUE).publish(running)
+    assert await catalogue(pets) == before
+    assert REFUSED.labels("pets")._value.get() == 1
+
+
+async def test_the_version_before_goes_on_while_procedures_move_to_the_chassis(pets, folder):
+    """Under their old name they can still be read, added and withdrawn."""
+    columns = "key, version, procedure_id, sha256, declaration, office, published_at"
+    async with pets.database.transaction() as tx:
+        await tx.execute("LOCK TABLE procedures IN SHARE ROW EXCLUSIVE MODE")
+        await tx.execute(
+            f"INSERT INTO procedures ({columns}) SELECT key, 2, procedure_id, 'new', declaration, office, published_at "
+            "FROM procedures WHERE key = 'parrot'"
+        )
+        await tx.execute("UPDATE procedures SET withdrawn_at = published_at WHERE key = 'parrot' AND version = 2")
+        found = await newest(tx)
+    assert (found["parrot"].version, found["parrot"].withdrawn) == (2, True)
+
+
+async def test_an_office_that_has_procedures_and_cases_keeps_them_when_they_move(
+    service_database, settings_of, owner_url, tmp_path
+):
+    service = make("pets")
+    before = tmp_path / "migrations"
+    before.mkdir()
+    for file in sorted(service.migrations.glob("*.sql"))[:2]:
+        shutil.copy(file, before)
+    database = await service_database(replace(service, migrations=before))
+    read = read_office(FOLDER).procedures["parrot"].model_dump_json(by_alias=True, exclude_none=True)
+    case_id = new_id()
+    async with database.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO procedures SELECT 'parrot', 3, $1, 'hash', $2::jsonb, $3::jsonb, now(), now()",
+            procedure_id("pets", "parrot"),
+            read,
+            read_office(FOLDER).declaration.model_dump_json(exclude_none=True),
+        )
+        await tx.execute(
+            "INSERT INTO amtsbus.cases (case_id, procedure_key, reference, state, version, applicant_id, subject_ids, opened_at, "
+            "due_on) VALUES ($1, 'parrot', 'P-1', 'received', 1, $1, '{}', now(), 'infinity')",
+            case_id,
+        )
+        await tx.execute(
+            "INSERT INTO applications (case_id, procedure_key, procedure_version, language, identification, answers, "
+            "handed_in_at, search) VALUES ($1, 'parrot', 3, 'de', 'none', '{}', now(), '')",
+            case_id,
+        )
+    settings = settings_of(service, database)
+    settings = settings.model_copy(update={"migrator_database_url": SecretStr(owner_url(database))})
+    assert await migrate(settings, service.migrations) == ["pets/0003_procedures_move"]
+    async with database.transaction() as tx:
+        found = await newest(tx)
+        assert (found["parrot"].version, found["parrot"].withdrawn) == (3, True)
+        assert (await get(tx, case_id, "NW")).version == 3

@@ -321,6 +321,7 @@ class RequestView(BaseModel):
 
     documents: list[DocumentCode]
     outstanding: list[DocumentCode] = Field(description="What of it has not come yet")
+    answers: list[str] = Field(description="Which answers of the portal's form are wrong or missing, by their keys")
     reasons: str
     due_on: date
     otherwise: Literal["counts-as-withdrawn"] = Field(
@@ -547,6 +548,7 @@ def _view(application: BuildingApplication, *, with_desk: bool) -> ApplicationVi
         and RequestView(
             documents=list(asked.documents),
             outstanding=sorted(asked.outstanding),
+            answers=sorted(asked.outstanding_answers),
             reasons=asked.reasons,
             due_on=asked.due_on,
         ),

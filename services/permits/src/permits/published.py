@@ -1,7 +1,8 @@
 """The events that permits publishes, and how what happened becomes them.
 
-One topic, keyed by the application; ids, dates, amounts and codes only. What the codes mean stands in
-`permits.domain.codes`.
+Our own words are on one topic, keyed by the application; ids, dates, amounts and codes only. What the codes mean stands in
+`permits.domain.codes`. What every department tells in the same words (where a case stands, which services there are) has topics
+of its own; `permits.reporting` says it.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,9 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
+from amtsbus.casework.progress import Progress
 from amtsbus.events import Published
+from amtsbus.procedures.catalogue import Catalogue
 from pydantic import Field
 
 from permits.domain import events
@@ -17,7 +20,11 @@ from permits.domain.application import BuildingApplication
 from permits.domain.codes import Agency, AgencyOutcome, ConditionCode, DocumentCode, GroundCode
 from permits.domain.events import DeadlineKind, DomainEvent
 
+OFFICE = "permits"
+"""Our key among the city's offices."""
 TOPIC = "permits.application.events"
+PROGRESS = Progress(OFFICE)
+CATALOGUE = Catalogue(OFFICE)
 
 
 ApplicationId = Annotated[
@@ -64,6 +71,11 @@ class DocumentsRequestedV1(Published, type="permits.documents-requested.v1", top
         description="The last day on which they can be supplied; afterwards the application counts as withdrawn",
         examples=["2026-03-30"],
     )
+    answers: tuple[str, ...] = Field(
+        default=(),
+        description="Keys of answers of the portal's form that are wrong or missing, and asked for as well",
+        examples=[["parcel_number"]],
+    )
 
 
 class DocumentsSuppliedV1(Published, type="permits.documents-supplied.v1", topic=TOPIC):
@@ -73,6 +85,11 @@ class DocumentsSuppliedV1(Published, type="permits.documents-supplied.v1", topic
     applicant_id: ApplicantId
     reference: Reference
     documents: tuple[DocumentCode, ...] = Field(description="Which documents were handed in", examples=[["site-plan"]])
+    answers: tuple[str, ...] = Field(
+        default=(),
+        description="Keys of answers of the portal's form that were given anew",
+        examples=[["parcel_number"]],
+    )
 
 
 class ApplicationLapsedV1(Published, type="permits.application-lapsed.v1", topic=TOPIC):

@@ -3,8 +3,11 @@
 The case itself is kept by `amtsbus.casework.store`; here is what a building project adds to it.
 """
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from amtsbus.casework import store as cases
@@ -24,6 +27,7 @@ from permits.domain.application import (
     Ruling,
 )
 from permits.domain.codes import Agency, AgencyOutcome, ConditionCode, Decision, DocumentCode, GroundCode, ProjectKind
+from permits.domain.handed_in import HandedInFile, Payment, PortalApplication, Supplement
 from permits.domain.law import FeeTariff, LegalTerm, Term
 from permits.domain.procedure import BUILDING_PERMIT
 from permits.domain.target import Target
@@ -32,7 +36,6 @@ from permits.domain.target import Target
 async def add(tx: Tx, application: BuildingApplication) -> None:
     """Store a new application."""
     await cases.add(tx, application.case)
-    project, address = application.project, application.project.address
     await tx.execute(
         """
         INSERT INTO applications (application_id, kind, description, gross_building_sum_cents, cadastral_district,
@@ -40,16 +43,7 @@ async def add(tx: Tx, application: BuildingApplication) -> None:
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         """,
         application.application_id,
-        project.kind,
-        project.description,
-        project.gross_building_sum_cents,
-        project.parcel.district,
-        project.parcel.section,
-        project.parcel.number,
-        address and address.street,
-        address and address.house_number,
-        address and address.postal_code,
-        address and address.locality,
+        *_project_columns(application.project),
     )
     await _save_documents(tx, application)
 
@@ -118,12 +112,24 @@ async def save(tx: Tx, application: BuildingApplication) -> None:
     await _save_documents(tx, application)
     await tx.executemany(
         """
-        INSERT INTO document_requests (application_id, nth, requested_at, documents, outstanding, reasons, due_on)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-        ON CONFLICT (application_id, nth) DO UPDATE SET outstanding = excluded.outstanding
+        INSERT INTO document_requests (application_id, nth, requested_at, documents, outstanding, reasons, due_on, answers,
+                                       outstanding_answers)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (application_id, nth) DO UPDATE
+        SET outstanding = excluded.outstanding, outstanding_answers = excluded.outstanding_answers
         """,
         [
-            (application.application_id, nth, r.requested_at, r.documents, sorted(r.outstanding), r.reasons, r.due_on)
+            (
+                application.application_id,
+                nth,
+                r.requested_at,
+                r.documents,
+                sorted(r.outstanding),
+                r.reasons,
+                r.due_on,
+                r.answers,
+                sorted(r.outstanding_answers),
+            )
             for nth, r in enumerate(application.requests, 1)
         ],
     )
@@ -188,6 +194,107 @@ async def _save_ruling(tx: Tx, application: BuildingApplication) -> None:
     )
 
 
+# What came through the portal
+
+
+async def is_known(tx: Tx, application_id: UUID) -> bool:
+    """Whether there is such an application."""
+    known: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM applications WHERE application_id = $1)", application_id
+    )
+    return known
+
+
+async def add_portal_application(tx: Tx, handed_in: PortalApplication) -> None:
+    """Keep an application as the portal told it."""
+    await tx.execute(
+        """
+        INSERT INTO portal_applications (application_id, procedure_version, language, applicant_name, applicant_email,
+                                         identification, answers, files, handed_in_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8::jsonb, $9)
+        """,
+        handed_in.application_id,
+        handed_in.procedure_version,
+        handed_in.language,
+        handed_in.applicant_name,
+        handed_in.applicant_email,
+        handed_in.identification,
+        json.dumps(handed_in.answers),
+        json.dumps([asdict(file) for file in handed_in.files]),
+        handed_in.handed_in_at,
+    )
+
+
+async def portal_application(tx: Tx, application_id: UUID) -> PortalApplication:
+    """An application as it was handed in at the portal, with its answers as they are by now.
+
+    Raises:
+        NotFoundError: it did not come through the portal.
+    """
+    row = await tx.fetchrow(
+        "SELECT application_id, procedure_version, language, applicant_name, applicant_email, identification, answers::text, "
+        "files::text, handed_in_at FROM portal_applications WHERE application_id = $1",
+        application_id,
+    )
+    if row is None:
+        raise _unknown(application_id)
+    files = tuple(HandedInFile(**file) for file in json.loads(row["files"]))
+    return PortalApplication(**{**dict(row), "answers": json.loads(row["answers"]), "files": files})
+
+
+async def save_answers(tx: Tx, application: BuildingApplication, answers: Mapping[str, Any]) -> None:
+    """Keep answers that were given anew, and what they make of the project."""
+    await tx.execute(
+        "UPDATE portal_applications SET answers = $2::jsonb WHERE application_id = $1",
+        application.application_id,
+        json.dumps(answers),
+    )
+    await tx.execute(
+        """
+        UPDATE applications
+        SET kind = $2, description = $3, gross_building_sum_cents = $4, cadastral_district = $5, cadastral_section = $6,
+            parcel = $7, street = $8, house_number = $9, postal_code = $10, locality = $11
+        WHERE application_id = $1
+        """,
+        application.application_id,
+        *_project_columns(application.project),
+    )
+
+
+async def add_supplement(tx: Tx, application_id: UUID, supplement: Supplement) -> None:
+    """Keep what was handed in later."""
+    await tx.execute(
+        """
+        INSERT INTO portal_supplements (application_id, nth, message, answers, replaced, files, supplied_at, refused)
+        SELECT $1, 1 + count(*), $2, $3::jsonb, $4::jsonb, $5::jsonb, $6, $7
+        FROM portal_supplements WHERE application_id = $1
+        """,
+        application_id,
+        supplement.message,
+        json.dumps(dict(supplement.answers)),
+        json.dumps(dict(supplement.replaced)),
+        json.dumps([asdict(file) for file in supplement.files]),
+        supplement.supplied_at,
+        supplement.refused,
+    )
+
+
+async def add_payment(tx: Tx, application_id: UUID, payment: Payment) -> bool:
+    """Keep a payment; returns whether it is a new one."""
+    added = await tx.fetchval(
+        "INSERT INTO payments (payment_id, application_id, amount_cents, paid_at) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (payment_id) DO NOTHING RETURNING true",
+        payment.payment_id,
+        application_id,
+        payment.amount_cents,
+        payment.paid_at,
+    )
+    return bool(added)
+
+
+# Lists, and the numbers of the law
+
+
 async def projects(tx: Tx, application_ids: Collection[UUID]) -> dict[UUID, Project]:
     """What is to be built and where, for the rows of a list."""
     rows = await tx.fetch("SELECT * FROM applications WHERE application_id = ANY($1)", list(application_ids))
@@ -243,6 +350,22 @@ def _unknown(application_id: UUID) -> NotFoundError:
     return NotFoundError(f"There is no building application {application_id} that you may see.")
 
 
+def _project_columns(project: Project) -> tuple[Any, ...]:
+    address = project.address
+    return (
+        project.kind,
+        project.description,
+        project.gross_building_sum_cents,
+        project.parcel.district,
+        project.parcel.section,
+        project.parcel.number,
+        address and address.street,
+        address and address.house_number,
+        address and address.postal_code,
+        address and address.locality,
+    )
+
+
 def _project(row: Row) -> Project:
     return Project(
         kind=ProjectKind(row["kind"]),
@@ -264,6 +387,8 @@ def _request(row: Row) -> DocumentRequest:
         reasons=row["reasons"],
         requested_at=row["requested_at"],
         due_on=row["due_on"],
+        answers=tuple(row["answers"]),
+        outstanding_answers=frozenset(row["outstanding_answers"]),
     )
 
 

@@ -15,6 +15,7 @@ from amtsbus.clock import BERLIN, FixedClock
 from amtsbus.postgres import Database
 from amtsbus.testing.browsing import Browser
 from permits.main import SERVICE
+from permits.published import TOPIC
 
 BUILDER = UUID("01980a52-7c1e-7d40-9a3b-52d1f5a0c002")
 CODES = ("site-plan", "building-drawings", "building-description", "structural-calculation-declaration")
@@ -130,10 +131,12 @@ class Office:
     async def days_pass(self, days: int) -> None:
         await self.morning_of(self.clock.today() + timedelta(days=days))
 
-    async def journal(self, application_id: UUID) -> list[str]:
-        """The types of the application's events, in order."""
+    async def journal(self, application_id: UUID, topic: str = TOPIC) -> list[str]:
+        """The types of the application's events on one topic, in order."""
         rows = await self.database.pool.fetch(
-            "SELECT type, sequence FROM amtsbus.events WHERE stream_id = $1 ORDER BY sequence", application_id
+            "SELECT type, sequence FROM amtsbus.events WHERE stream_id = $1 AND topic = $2 ORDER BY sequence",
+            application_id,
+            topic,
         )
         assert [row["sequence"] for row in rows] == list(range(1, len(rows) + 1))
         return [row["type"].removeprefix("permits.").removesuffix(".v1") for row in rows]

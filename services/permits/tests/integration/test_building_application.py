@@ -28,6 +28,7 @@ async def test_an_application_without_its_site_plan_goes_its_whole_way_to_the_pe
         "outstanding": ["site-plan"],
         "reasons": "The site plan is missing.",
         "due_on": "2026-03-16",
+        "answers": [],
         "otherwise": "counts-as-withdrawn",
     }
     await office.days_pass(8)

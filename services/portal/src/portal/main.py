@@ -23,9 +23,17 @@ WEB = Web(
 )
 
 
-def declared(offices: Sequence[str], pattern: Service | None = None) -> Service:
-    """The service as it reads of these offices."""
+def declared(offices: Sequence[str], departments: Sequence[str] = (), pattern: Service | None = None) -> Service:
+    """The service as it reads of these offices, and of these departments with code of their own."""
     ours = {office: [APPLICATIONS.format(office=office)] for office in offices}
+    theirs = [
+        reader
+        for name in departments
+        for reader in (
+            *subscribers.readers_of_department(name),
+            *replay_requests.answered_by("portal", kind=name, **{name: [APPLICATIONS.format(office=name)]}),
+        )
+    ]
     return Service(
         name="portal",
         title="Kommunalportal",
@@ -35,7 +43,8 @@ def declared(offices: Sequence[str], pattern: Service | None = None) -> Service:
         web=WEB,
         readers=(
             *(reader for office in offices for reader in subscribers.readers_of(office)),
-            *replay_requests.answered_by("portal", kind="offices", **ours),
+            *replay_requests.answered_by("portal", kind=subscribers.OFFICES, **ours),
+            *theirs,
         ),
         tasks=(sweep,),
         settings=PortalSettings,
@@ -43,4 +52,5 @@ def declared(offices: Sequence[str], pattern: Service | None = None) -> Service:
     )
 
 
-SERVICE = declared(topics.offices(), pattern=declared((topics.EACH_OFFICE,)))
+_DEPARTMENTS = topics.departments()
+SERVICE = declared(topics.offices(), _DEPARTMENTS, pattern=declared((topics.EACH_OFFICE,), _DEPARTMENTS))

@@ -1,5 +1,9 @@
-"""What the offices tell us: each event becomes a use case."""
+"""What offices and departments tell us: each event becomes a use case.
 
+All of them speak the same language, each in its own name: `kind` is the publisher that their events' types begin with.
+"""
+
+from amtsbus.casework.progress import REQUEST_BESIDE_AN_OWN
 from amtsbus.postgres import Tx
 from amtsbus.reader import Reader
 
@@ -25,42 +29,51 @@ from portal.use_cases.record_request import RecordRequest, record_request
 from portal.use_cases.record_settlement import RecordSettlement, record_settlement
 from portal.use_cases.withdraw_procedure import WithdrawProcedure, withdraw_procedure
 
+OFFICES = "offices"
+"""The package of which the offices are instances."""
+
 
 def readers_of(office: str) -> tuple[Reader, ...]:
     """What is read of one office."""
-    return (_cases_of(office), _letters_of(office), _procedures_of(office))
+    return (_cases_of(office, OFFICES), _letters_of(office), _procedures_of(office, OFFICES))
 
 
-def _cases_of(office: str) -> Reader:
+def readers_of_department(name: str) -> tuple[Reader, ...]:
+    """What is read of one department with code of its own; its letters come another way."""
+    return (_cases_of(name, name), _procedures_of(name, name))
+
+
+def _cases_of(office: str, kind: str) -> Reader:
     cases = Reader(f"{office}.case.events", group=f"portal.{office}-cases")
+    request = "" if kind == OFFICES else f"{REQUEST_BESIDE_AN_OWN}.v1"
 
-    @cases(CaseOpened)
+    @cases(CaseOpened.told_by(kind))
     async def on_case_opened(event: CaseOpened, tx: Tx) -> None:
         await record_opening(
             RecordOpening(event.case_id, event.reference, event.state, event.due_on, event.opened_at), tx
         )
 
-    @cases(CaseMoved)
+    @cases(CaseMoved.told_by(kind))
     async def on_case_moved(event: CaseMoved, tx: Tx) -> None:
         await record_move(
             RecordMove(event.case_id, event.action, event.state, event.due_on, event.closed, event.moved_at), tx
         )
 
-    @cases(DocumentsRequested)
+    @cases(DocumentsRequested.told_by(kind, request))
     async def on_documents_requested(event: DocumentsRequested, tx: Tx) -> None:
         await record_request(
             RecordRequest(event.case_id, event.documents, event.fields, event.due_on, event.meta.time), tx
         )
 
-    @cases(CaseDecided)
+    @cases(CaseDecided.told_by(kind))
     async def on_case_decided(event: CaseDecided, tx: Tx) -> None:
         await record_decision(RecordDecision(event.case_id, event.outcome, event.automatic, event.decided_at), tx)
 
-    @cases(FeeCharged)
+    @cases(FeeCharged.told_by(kind))
     async def on_fee_charged(event: FeeCharged, tx: Tx) -> None:
         await record_fee(RecordFee(event.case_id, event.amount_cents, event.due_on, event.meta.time), tx)
 
-    @cases(FeeSettled)
+    @cases(FeeSettled.told_by(kind))
     async def on_fee_settled(event: FeeSettled, tx: Tx) -> None:
         await record_settlement(RecordSettlement(event.case_id, event.amount_cents, event.settled_at), tx)
 
@@ -77,10 +90,10 @@ def _letters_of(office: str) -> Reader:
     return letters
 
 
-def _procedures_of(office: str) -> Reader:
+def _procedures_of(office: str, kind: str) -> Reader:
     procedures = Reader(f"{office}.procedure.events", group=f"portal.{office}-procedures", compacted=True)
 
-    @procedures(ProcedurePublished)
+    @procedures(ProcedurePublished.told_by(kind))
     async def on_procedure_published(event: ProcedurePublished, tx: Tx) -> None:
         await offer_procedure(
             OfferProcedure(
@@ -89,7 +102,7 @@ def _procedures_of(office: str) -> Reader:
             tx,
         )
 
-    @procedures(ProcedureWithdrawn)
+    @procedures(ProcedureWithdrawn.told_by(kind))
     async def on_procedure_withdrawn(event: ProcedureWithdrawn, tx: Tx) -> None:
         await withdraw_procedure(WithdrawProcedure(event.office, event.key, event.withdrawn_at), tx)
 

@@ -18,7 +18,7 @@ from amtsbus.contracts.schemas import (
 from amtsbus.events import Consumed, Published
 from amtsbus.reader import Reader
 from amtsbus.service import Service
-from amtsbus.topics import EACH_OFFICE, Topic
+from amtsbus.topics import EACH_OFFICE, Topic, fits
 
 Document = dict[str, Any]
 
@@ -45,10 +45,13 @@ def document(service: Service, topics: dict[str, Topic]) -> Document:
     channels: Document = {}
     messages: Document = {}
     operations: Document = {}
-    for name in sorted({event.topic for event in service.published} & topics.keys()):
-        events = [event for event in service.published if event.topic == name]
+    for name in sorted(name for name, topic in topics.items() if topic.owner == service.name):
+        events = [event for event in service.published if fits(name, event.topic)]
+        if not events:
+            continue
         channels[name] = _channel(topics[name], [event.event_type for event in events])
-        messages |= {event.event_type: _sent_message(event, topics[name]) for event in events}
+        for event in events:
+            messages.setdefault(event.event_type, _sent_message(event, topics[name]))
         operations[f"send.{name}"] = {
             "action": "send",
             "channel": {"$ref": f"#/channels/{name}"},

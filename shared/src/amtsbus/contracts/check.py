@@ -20,7 +20,7 @@ from amtsbus.events import Published
 from amtsbus.reader import Reader, Subscription
 from amtsbus.replay_requests import ReplayRequests, topic_of
 from amtsbus.service import Service
-from amtsbus.topics import Topic
+from amtsbus.topics import Topic, fits
 
 _SHOWN_DIFFERENCES = 8
 
@@ -97,9 +97,8 @@ def _declarations(service: Service, topics: Mapping[str, Topic]) -> Iterator[Fin
         if not event.event_type.startswith(f"{service.package}."):
             yield Finding(service.package, event.event_type, f"must begin with {service.package}.")
         yield from _event(service, event, topics.get(event.topic))
-    unused = {name for name, topic in topics.items() if topic.owner == service.name} - {
-        e.topic for e in service.published
-    }
+    owned = {name for name, topic in topics.items() if topic.owner == service.name}
+    unused = {name for name in owned if not any(fits(name, event.topic) for event in service.published)}
     for name in sorted(unused):
         yield Finding(
             service.package, name, "is owned by this service in deploy/topics.yaml, but nothing is published there"
@@ -195,7 +194,7 @@ def _subscription(
             f"is the type right, and has `amtsbus contracts generate {topic.owner}` been run?",
         )
         return
-    if schema.get("x-topic") != reader.topic:
+    if not fits(reader.topic, schema.get("x-topic", "")):
         yield Finding(
             service.package,
             f"{reader.group} ({name})",

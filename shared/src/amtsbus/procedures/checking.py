@@ -5,7 +5,7 @@ field that comes later, that a key is used twice, that nobody can reach the end 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -78,14 +78,21 @@ def read_procedure(path: Path) -> ProcedureFile:
     return _read_procedure(path)[1]
 
 
-def read_office(folder: Path) -> Office:
+def read_office(folder: Path, *, written_for: Mapping[str, Collection[str]] | None = None) -> Office:
     """Read an office's folder: `office.yaml` and its procedures.
 
+    Args:
+        written_for: the services for which the department has code of its own, each with the keys of the fields and
+            documents that the code reads; empty for an office that works by its files alone. None: whoever reads does not know.
+
     Raises:
-        ProcedureFileError: one of the files has mistakes, or a key or a reference prefix is used twice.
+        ProcedureFileError: one of the files has mistakes, a key or a reference prefix is used twice, or a file and the
+            department's code do not go together.
     """
     read = _Folder(folder)
     mistakes = [*read.mistakes, *_used_twice(read.procedures, "key"), *_used_twice(read.procedures, "reference_prefix")]
+    if written_for is not None:
+        mistakes += _without_code(read.procedures, written_for)
     if mistakes:
         raise ProcedureFileError(mistakes)
     [office] = read.offices()
@@ -96,8 +103,8 @@ def read_city(folder: Path) -> dict[str, Office]:
     """Read the folders of all offices.
 
     Raises:
-        ProcedureFileError: a file has mistakes, two offices or procedures have one key, or a hearing asks an office that is
-            not there.
+        ProcedureFileError: a file has mistakes, two offices or procedures have one key, a hearing asks an office that is
+            not there, or a file says that there is code of its own, which offices do not have.
     """
     folders = [_Folder(one) for one in sorted({file.parent for file in folder.glob("*/*.yaml")})]
     office_files = {path: read for one in folders for path, read in one.office.items()}
@@ -106,6 +113,7 @@ def read_city(folder: Path) -> dict[str, Office]:
     mistakes += _used_twice(office_files, "key")
     mistakes += _used_twice(procedures, "key")
     mistakes += _used_twice(procedures, "reference_prefix")
+    mistakes += _without_code(procedures, {})
     if len(office_files) == len(folders):
         mistakes += _asks_nobody(procedures, [office.key for _, office in office_files.values()])
     if not folders:
@@ -150,6 +158,26 @@ def _used_twice(read: Mapping[Path, tuple["_Lines", OfficeFile | ProcedureFile]]
         other = first.setdefault(name, path)
         if other != path:
             yield Mistake(path, lines.at((what,)), f"the {what} {name!r} is that of {other} too: choose another one")
+
+
+def _without_code(
+    read: Mapping[Path, tuple["_Lines", ProcedureFile]], written_for: Mapping[str, Collection[str]]
+) -> Iterator[Mistake]:
+    for path, (lines, procedure) in read.items():
+        needed = written_for.get(procedure.key)
+        if needed is None and (procedure.own_code or written_for):
+            theirs = f"there is code for {', '.join(sorted(written_for))} alone" if written_for else "there is none"
+            where = ("own_code",) if procedure.own_code else ("key",)
+            yield Mistake(path, lines.at(where), f"nobody has written code for {procedure.key!r} here: {theirs}")
+        elif needed is not None and not procedure.own_code:
+            yield Mistake(path, lines.at(("key",)), f"{procedure.key!r} has code of its own here: say own_code: true")
+        elif needed is not None:
+            there = {field.key for page in procedure.form.pages for field in page.fields}
+            there |= {document.key for document in procedure.documents}
+            for key in sorted(set(needed) - there):
+                yield Mistake(
+                    path, lines.at(("form",)), f"the department's code reads {key!r}: ask for it in a field or document"
+                )
 
 
 def _asks_nobody(read: Mapping[Path, tuple["_Lines", ProcedureFile]], offices: Sequence[str]) -> Iterator[Mistake]:
@@ -286,6 +314,7 @@ def _contradictions(procedure: ProcedureFile) -> list[tuple[Location, str]]:
         *_bounds(procedure),
         *_letters(procedure),
         *_states(procedure),
+        *_own_code(procedure),
     ]
     if not found:  # or the invented applicants would fail by what is said already
         try:
@@ -463,7 +492,8 @@ def _states(procedure: ProcedureFile) -> Iterator[tuple[Location, str]]:
 
 def _letters(procedure: ProcedureFile) -> Iterator[tuple[Location, str]]:
     written: list[tuple[Location, Letter]] = [
-        (("letters", event), letter) for event, letter in procedure.letters.by_event().items()
+        (("letters", event), letter)
+        for event, letter in (procedure.letters.by_event() if procedure.letters else {}).items()
     ]
     written += [(("steps", nth, "letter"), step.letter) for nth, step in enumerate(procedure.steps) if step.letter]
     for here, letter in written:
@@ -474,3 +504,25 @@ def _letters(procedure: ProcedureFile) -> Iterator[tuple[Location, str]]:
                         (*here, part, language),
                         f"{{{name}}} is not known; there are {', '.join(letters.NAMES)}, {{form.…}} and {{computed.…}}",
                     )
+
+
+def _own_code(procedure: ProcedureFile) -> Iterator[tuple[Location, str]]:
+    """What a department with code of its own does by that code does not stand in the file as well, and the other way round."""
+    if not procedure.own_code:
+        if procedure.letters is None:
+            yield ("letters",), "letters is missing: add it (only a department with code of its own does without)"
+        if procedure.fee.by_own_code:
+            yield ("fee", "by_own_code"), "there is no own_code that could compute it: say cents, rule or set_by_city"
+        return
+    written: list[tuple[Location, bool]] = [
+        (("letters",), procedure.letters is not None),
+        *((("steps", nth, "letter"), step.letter is not None) for nth, step in enumerate(procedure.steps)),
+    ]
+    for where, there in written:
+        if there:
+            yield (
+                where,
+                "the department's own code writes its letters, or somebody would get two: remove it, or own_code",
+            )
+    if procedure.decision.automatic:
+        yield ("decision", "automatic"), "the department's own code decides: remove it, or own_code"

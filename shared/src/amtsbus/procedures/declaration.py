@@ -419,13 +419,15 @@ class Deadline(Declared):
 
 
 class Fee(Declared):
-    """What it costs: an amount, a rule, or to be set by the city."""
+    """What it costs: an amount, a rule, to be set by the city, or computed by the department's own code."""
 
     cents: int | None = Field(None, ge=0)
     rule: Cel | None = None
     """CEL over the form that gives whole cents."""
     set_by_city: bool = False
     """The city's statutes say how much; until they are entered nothing is charged."""
+    by_own_code: Literal[True] | None = None
+    """The department's own code computes it, from numbers of the law that it keeps; goes with `own_code` of the procedure."""
     basis: Citation
     """The law or statute that says so, cited in German."""
     charged: Literal["granted", "decided", "received"] = "granted"
@@ -435,8 +437,9 @@ class Fee(Declared):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if [self.cents is not None, self.rule is not None, self.set_by_city].count(True) != 1:
-            raise ValueError("a fee is one of cents, rule or set_by_city")
+        ways = [self.cents is not None, self.rule is not None, self.set_by_city, self.by_own_code is True]
+        if ways.count(True) != 1:
+            raise ValueError("a fee is one of cents, rule, set_by_city or by_own_code")
         return self
 
 
@@ -493,6 +496,8 @@ class Retention(Declared):
 class ProcedureFile(Declared):
     """A procedure (Verfahren): one service of one office."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["letters"]}, {"required": ["own_code"]}]})
+
     key: Key
     name: Text
     summary: Text
@@ -508,6 +513,9 @@ class ProcedureFile(Declared):
     identification: Identification
     personal_data: PersonalData
     retention: Retention
+    own_code: Literal[True] | None = None
+    """The department has a program of its own for this service, which decides and writes the letters itself. The file then says
+    what is asked, and what states and steps are called; it has no letters and no automatic decision."""
     reference_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{1,7}$")]
     """The beginning of its reference numbers."""
     duration: Text
@@ -521,7 +529,8 @@ class ProcedureFile(Declared):
     decision: Decision
     states: tuple[StateName, ...] = ()
     steps: tuple[Step, ...] = ()
-    letters: Letters
+    letters: Letters | None = None
+    """What is written to the applicant; needed unless there is `own_code`."""
     to_check: tuple[Sentence, ...] = ()
     """What the city's lawyers should look at before it goes live."""
     leika: str | None = None

@@ -65,7 +65,9 @@ _STANDARD: Final[Mapping[str, Letter]] = {
 
 def letter_for(procedure: ProcedureFile, event: str) -> Letter | None:
     """What is written when `event` happens (`granted`, `documents_requested`, or the action of a step of the file's own)."""
-    own = procedure.letters.by_event().get(event)
+    if procedure.own_code:
+        return None  # somebody would be written to twice
+    own = procedure.letters.by_event().get(event) if procedure.letters else None
     of_step = next((step.letter for step in procedure.steps if step.action == event), None)
     return own or of_step or _STANDARD.get(event)
 

@@ -26,6 +26,7 @@ from amtsbus.desk import (
 from amtsbus.desk.work_list import ListedCase
 from amtsbus.postgres import Tx
 from amtsbus.procedures import steps, wording
+from amtsbus.procedures import store as procedures
 from amtsbus.procedures.checking import OFFICE_FILE, ProcedureFileError, read_office
 from amtsbus.procedures.declaration import FormField, ProcedureFile, UploadField
 
@@ -70,13 +71,13 @@ class ProcedureDesk:
 
     async def procedures(self, tx: Tx, viewer: Viewer) -> Sequence[tuple[str, str]]:
         """What the office offers, or has offered."""
-        declared = await store.newest_declared(tx)
+        declared = await procedures.newest_declared(tx)
         return sorted(((one.key, one.name.in_language(viewer.language)) for one in declared), key=lambda pair: pair[1])
 
     async def states(self, tx: Tx, viewer: Viewer) -> Sequence[tuple[str, str]]:
         """The standard states, then those of the procedures' own, each by all the names that they give it."""
         of_own: dict[str, set[str]] = defaultdict(set)
-        for one in await store.newest_declared(tx):
+        for one in await procedures.newest_declared(tx):
             for state in one.states:
                 if state.key not in steps.STANDARD_STATES:
                     of_own[state.key].add(state.name.in_language(viewer.language))
@@ -92,7 +93,7 @@ class ProcedureDesk:
         """Two queries, however many they are."""
         applied = await store.applied(tx, [case.case_id for case in cases])
         versions = {(one.procedure_key, one.procedure_version) for one in applied.values()}
-        declared = await store.declared_versions(tx, versions)
+        declared = await procedures.declared_versions(tx, versions)
         found = {}
         for case in cases:
             application = applied[case.case_id]
@@ -140,11 +141,11 @@ class ProcedureDesk:
 
     async def conditions(self, tx: Tx, viewer: Viewer) -> list[Condition]:
         """What the office offers, and whether its folder can be read."""
-        offered_now = [one for one in (await store.newest_procedures(tx)).values() if not one.withdrawn]
+        offered_now = [one for one in (await procedures.newest(tx)).values() if not one.withdrawn]
         offers = Condition(viewer.say("offices.condition.offers"), str(len(offered_now)))
         name = viewer.say("offices.condition.folder")
         try:
-            read = await asyncio.to_thread(read_office, self._folder)
+            read = await asyncio.to_thread(read_office, self._folder, written_for={})
         except ProcedureFileError as error:
             mistakes = [f"{one.file.name}:{one.line}: {one.what}" for one in error.mistakes[:MOST_MISTAKES]]
             text = viewer.say("offices.condition.mistakes", count=len(error.mistakes))

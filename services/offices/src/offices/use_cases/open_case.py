@@ -10,6 +10,7 @@ from amtsbus.casework.case import Case
 from amtsbus.casework.roles import Actor
 from amtsbus.clock import BERLIN
 from amtsbus.postgres import Tx
+from amtsbus.procedures import store as procedures
 
 from offices import reporting, store
 from offices.correspondence import write_letter
@@ -43,7 +44,7 @@ async def open_case(command: OpenCase, office: Office, tx: Tx) -> CaseFile:
         NotFoundError: the office never published this version of the procedure.
     """
     now, today = tx.clock.now(), tx.clock.today()
-    stored = await store.procedure(tx, command.procedure, command.procedure_version)
+    stored = await procedures.get(tx, command.procedure, command.procedure_version)
     procedure = stored.compiled(office.land)
     case = Case.open(
         procedure,

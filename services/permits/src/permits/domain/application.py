@@ -108,13 +108,27 @@ class Document:
 
 @dataclass(frozen=True)
 class DocumentRequest:
-    """What the authority asked for, why, and what of it has not come yet."""
+    """What the authority asked for, why, and what of it has not come yet.
+
+    `answers` are keys of the portal's form: answers that are wrong or missing.
+    """
 
     documents: tuple[DocumentCode, ...]
     outstanding: frozenset[DocumentCode]
     reasons: str
     requested_at: datetime
     due_on: date
+    answers: tuple[str, ...] = ()
+    outstanding_answers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Answers that were given anew: their keys, the project as all answers make it now, and which of them are still wrong."""
+
+    keys: frozenset[str]
+    project: Project
+    wrong: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -223,20 +237,36 @@ class BuildingApplication:
     # the completeness check
 
     def request_documents(
-        self, documents: frozenset[DocumentCode], reasons: str, period: Period, actor: Actor, now: datetime
+        self,
+        documents: frozenset[DocumentCode],
+        reasons: str,
+        period: Period,
+        actor: Actor,
+        now: datetime,
+        *,
+        answers: frozenset[str] = frozenset(),
     ) -> list[DomainEvent]:
         """Ask for what is missing or faulty, with reasons and a fair period; unanswered, the application lapses."""
         self.case.take(Action.REQUEST_DOCUMENTS, actor, now, reason=reasons)
         self.case.end_period(DeadlineKind.COMPLETENESS, now)
         due_on = self._start(DeadlineKind.DOCUMENTS, period, now)
-        asked = tuple(sorted(documents))
-        self.requests.append(DocumentRequest(asked, documents, reasons, now, due_on))
-        return [DocumentsRequested(asked, due_on)]
+        asked, questions = tuple(sorted(documents)), tuple(sorted(answers))
+        self.requests.append(DocumentRequest(asked, documents, reasons, now, due_on, questions, answers))
+        return [DocumentsRequested(asked, due_on, questions)]
 
     def supply_documents(
-        self, documents: list[Document], check: LegalTerm, actor: Actor, now: datetime
+        self,
+        documents: list[Document],
+        check: LegalTerm,
+        actor: Actor,
+        now: datetime,
+        *,
+        answered: Answered | None = None,
     ) -> list[DomainEvent]:
         """Take over further documents. When all that was asked for has come, the authority checks anew.
+
+        Args:
+            answered: what was answered anew; taken over where answers were asked for.
 
         Raises:
             RuleViolationError: it is too late for them; the message says what the applicant can do.
@@ -253,14 +283,19 @@ class BuildingApplication:
         supplied = frozenset(document.code for document in documents)
         request = self.open_request
         outstanding = request.outstanding - supplied if request else frozenset()
-        self.case.take(Action.SUPPLY_SOME_DOCUMENTS if outstanding else Action.SUPPLY_DOCUMENTS, actor, now)
+        answers = answered if request and request.answers else None
+        unanswered = answers.wrong if answers else request.outstanding_answers if request else frozenset()
+        is_all = not outstanding and not unanswered
+        self.case.take(Action.SUPPLY_DOCUMENTS if is_all else Action.SUPPLY_SOME_DOCUMENTS, actor, now)
         self.documents += new
+        if answers:
+            self.project = answers.project
         if request:
-            self.requests[-1] = replace(request, outstanding=outstanding)
-            if not outstanding:
+            self.requests[-1] = replace(request, outstanding=outstanding, outstanding_answers=unanswered)
+            if is_all:
                 self.case.end_period(DeadlineKind.DOCUMENTS, now)
                 self._start(DeadlineKind.COMPLETENESS, check.period, now)
-        return [DocumentsSupplied(tuple(sorted(supplied)))]
+        return [DocumentsSupplied(tuple(sorted(supplied)), tuple(sorted(answers.keys)) if answers else ())]
 
     def lapse(self, due_on: date, now: datetime) -> list[DomainEvent]:
         """The period for the requested documents has ended: the application counts as withdrawn, without a decision.

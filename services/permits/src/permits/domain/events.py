@@ -25,11 +25,13 @@ class ApplicationSubmitted:
 class DocumentsRequested:
     documents: tuple[DocumentCode, ...]
     due_on: date
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class DocumentsSupplied:
     documents: tuple[DocumentCode, ...]
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

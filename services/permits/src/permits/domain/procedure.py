@@ -49,7 +49,7 @@ _UNDECIDED = (State.SUBMITTED, State.DOCUMENTS_REQUESTED, State.COMPLETE, State.
 def _steps() -> tuple[Transition, ...]:
     A, S = Action, State  # noqa: N806 - a table reads better in short
     return (
-        Transition(A.REQUEST_DOCUMENTS, (S.SUBMITTED,), S.DOCUMENTS_REQUESTED, _STAFF, needs_reason=True),
+        Transition(A.REQUEST_DOCUMENTS, (S.SUBMITTED,), S.DOCUMENTS_REQUESTED, _STAFF | _CLOCK, needs_reason=True),
         Transition(A.SUPPLY_DOCUMENTS, (S.SUBMITTED, S.DOCUMENTS_REQUESTED), S.SUBMITTED, _APPLICANT_OR_STAFF),
         Transition(A.SUPPLY_SOME_DOCUMENTS, (S.DOCUMENTS_REQUESTED,), S.DOCUMENTS_REQUESTED, _APPLICANT_OR_STAFF),
         Transition(A.LAPSE, (S.DOCUMENTS_REQUESTED,), S.LAPSED, _CLOCK),

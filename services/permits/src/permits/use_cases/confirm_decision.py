@@ -8,7 +8,7 @@ from permits import store
 from permits.domain.application import BuildingApplication
 from permits.domain.law import Term
 from permits.domain.target import Target
-from permits.published import published
+from permits.reporting import told
 
 
 @dataclass(frozen=True)
@@ -28,5 +28,5 @@ async def confirm_decision(command: ConfirmDecision, tx: Tx) -> BuildingApplicat
         tx.clock.now(),
     )
     await store.save(tx, application)
-    await tx.append(application.application_id, *published(application, events))
+    await tx.append(application.application_id, *told(application, events, tx.clock.now()))
     return application

@@ -8,7 +8,7 @@ from permits import store
 from permits.domain.application import BuildingApplication
 from permits.domain.law import Term
 from permits.domain.target import Target
-from permits.published import published
+from permits.reporting import told
 
 
 @dataclass(frozen=True)
@@ -22,5 +22,5 @@ async def declare_complete(command: DeclareComplete, tx: Tx) -> BuildingApplicat
     decision = await store.legal_term(tx, Term.DECISION, tx.clock.today())
     events = application.declare_complete(decision, command.target.actor, tx.clock.now())
     await store.save(tx, application)
-    await tx.append(application.application_id, *published(application, events))
+    await tx.append(application.application_id, *told(application, events, tx.clock.now()))
     return application

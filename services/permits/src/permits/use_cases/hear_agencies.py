@@ -9,7 +9,7 @@ from permits.domain.application import BuildingApplication
 from permits.domain.codes import Agency
 from permits.domain.law import Term
 from permits.domain.target import Target
-from permits.published import published
+from permits.reporting import told
 
 
 @dataclass(frozen=True)
@@ -24,5 +24,5 @@ async def hear_agencies(command: HearAgencies, tx: Tx) -> BuildingApplication:
     period = await store.legal_term(tx, Term.HEARING, tx.clock.today())
     events = application.hear(command.agencies, period, command.target.actor, tx.clock.now())
     await store.save(tx, application)
-    await tx.append(application.application_id, *published(application, events))
+    await tx.append(application.application_id, *told(application, events, tx.clock.now()))
     return application

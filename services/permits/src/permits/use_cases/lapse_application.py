@@ -6,7 +6,7 @@ from uuid import UUID
 from amtsbus.postgres import Tx
 
 from permits import store
-from permits.published import published
+from permits.reporting import told
 
 
 async def lapse_application(application_id: UUID, due_on: date, tx: Tx) -> None:
@@ -15,4 +15,4 @@ async def lapse_application(application_id: UUID, due_on: date, tx: Tx) -> None:
     events = application.lapse(due_on, tx.clock.now())
     if events:
         await store.save(tx, application)
-        await tx.append(application_id, *published(application, events))
+        await tx.append(application_id, *told(application, events, tx.clock.now()))

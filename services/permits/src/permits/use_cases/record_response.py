@@ -8,7 +8,7 @@ from permits import store
 from permits.domain.application import BuildingApplication
 from permits.domain.codes import Agency, AgencyOutcome, ConditionCode
 from permits.domain.target import Target
-from permits.published import published
+from permits.reporting import told
 
 
 @dataclass(frozen=True)
@@ -27,5 +27,5 @@ async def record_response(command: RecordResponse, tx: Tx) -> BuildingApplicatio
         command.agency, command.outcome, command.conditions, command.remarks, command.target.actor, tx.clock.now()
     )
     await store.save(tx, application)
-    await tx.append(application.application_id, *published(application, events))
+    await tx.append(application.application_id, *told(application, events, tx.clock.now()))
     return application

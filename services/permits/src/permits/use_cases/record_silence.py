@@ -6,7 +6,7 @@ from amtsbus.postgres import Tx
 
 from permits import store
 from permits.domain.codes import Agency
-from permits.published import published
+from permits.reporting import told
 
 
 async def record_silence(application_id: UUID, agency: Agency, tx: Tx) -> None:
@@ -15,4 +15,4 @@ async def record_silence(application_id: UUID, agency: Agency, tx: Tx) -> None:
     events = application.fall_silent(agency, tx.clock.now())
     if events:
         await store.save(tx, application)
-        await tx.append(application_id, *published(application, events))
+        await tx.append(application_id, *told(application, events, tx.clock.now()))

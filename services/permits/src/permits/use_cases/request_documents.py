@@ -9,7 +9,7 @@ from permits import store
 from permits.domain.application import BuildingApplication
 from permits.domain.codes import DocumentCode
 from permits.domain.target import Target
-from permits.published import published
+from permits.reporting import told
 
 
 @dataclass(frozen=True)
@@ -27,5 +27,5 @@ async def request_documents(command: RequestDocuments, tx: Tx) -> BuildingApplic
         command.documents, command.reasons, command.period, command.target.actor, tx.clock.now()
     )
     await store.save(tx, application)
-    await tx.append(application.application_id, *published(application, events))
+    await tx.append(application.application_id, *told(application, events, tx.clock.now()))
     return application

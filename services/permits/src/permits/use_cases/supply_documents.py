@@ -8,7 +8,7 @@ from permits import store
 from permits.domain.application import BuildingApplication, Document
 from permits.domain.law import Term
 from permits.domain.target import Target
-from permits.published import published
+from permits.reporting import told
 
 
 @dataclass(frozen=True)
@@ -23,5 +23,5 @@ async def supply_documents(command: SupplyDocuments, tx: Tx) -> BuildingApplicat
     check = await store.legal_term(tx, Term.COMPLETENESS_CHECK, tx.clock.today())
     events = application.supply_documents(command.documents, check, command.target.actor, tx.clock.now())
     await store.save(tx, application)
-    await tx.append(application.application_id, *published(application, events))
+    await tx.append(application.application_id, *told(application, events, tx.clock.now()))
     return application

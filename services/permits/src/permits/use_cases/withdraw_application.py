@@ -7,7 +7,7 @@ from amtsbus.postgres import Tx
 from permits import store
 from permits.domain.application import BuildingApplication
 from permits.domain.target import Target
-from permits.published import published
+from permits.reporting import told
 
 
 @dataclass(frozen=True)
@@ -20,5 +20,5 @@ async def withdraw_application(command: WithdrawApplication, tx: Tx) -> Building
     application = await store.get_as_seen(tx, command.target)
     events = application.withdraw(command.target.actor, tx.clock.now())
     await store.save(tx, application)
-    await tx.append(application.application_id, *published(application, events))
+    await tx.append(application.application_id, *told(application, events, tx.clock.now()))
     return application

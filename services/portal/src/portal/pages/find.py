@@ -89,6 +89,8 @@ def cost_in_words(visit: PageVisit, declared: ProcedureFile) -> str:
     """What a service costs, as far as that is known before somebody has filled in the form."""
     if declared.fee.cents is not None:
         return wording.euros(declared.fee.cents, visit.language) if declared.fee.cents else visit.t("cost.nothing")
+    if declared.fee.by_own_code:
+        return visit.t("cost.told-with-the-decision")
     return visit.t("cost.depends") if declared.fee.rule else visit.t("cost.set-by-city")
 
 
