@@ -10,4 +10,4 @@ from amtsbus.web import Web
 def test_no_text_is_missing_unused_or_different():
     web = Web(routers=(), templates=TEMPLATES, languages=LANGUAGES, audience="staff")
     assert Path(TEMPLATES).parent.name == "desk"
-    check_languages(web, built=("desk.history.", "desk.rule."))
+    check_languages(web, built=("desk.handed_in.", "desk.history.", "desk.rule."))

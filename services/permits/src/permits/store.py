@@ -4,7 +4,7 @@ The case itself is kept by `amtsbus.casework.store`; here is what a building pro
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -240,6 +240,44 @@ async def portal_application(tx: Tx, application_id: UUID) -> PortalApplication:
         raise _unknown(application_id)
     files = tuple(HandedInFile(**file) for file in json.loads(row["files"]))
     return PortalApplication(**{**dict(row), "answers": json.loads(row["answers"]), "files": files})
+
+
+async def applicant_names(tx: Tx, application_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The names of those who applied through the portal, by their applications."""
+    rows = await tx.fetch(
+        "SELECT application_id, applicant_name FROM portal_applications "
+        "WHERE application_id = ANY($1::uuid[]) AND applicant_name IS NOT NULL",
+        application_ids,
+    )
+    return {row["application_id"]: row["applicant_name"] for row in rows}
+
+
+async def supplements(tx: Tx, application_id: UUID) -> list[Supplement]:
+    """What was handed in later at the portal, in order."""
+    rows = await tx.fetch(
+        "SELECT message, answers::text, replaced::text, files::text, supplied_at, refused FROM portal_supplements "
+        "WHERE application_id = $1 ORDER BY nth",
+        application_id,
+    )
+    return [
+        Supplement(
+            **{
+                **dict(row),
+                "answers": json.loads(row["answers"]),
+                "replaced": json.loads(row["replaced"]),
+                "files": tuple(HandedInFile(**file) for file in json.loads(row["files"])),
+            }
+        )
+        for row in rows
+    ]
+
+
+async def paid_cents(tx: Tx, application_id: UUID) -> int:
+    """What was paid so far, in cents."""
+    paid: int = await tx.fetchval(
+        "SELECT coalesce(sum(amount_cents), 0)::bigint FROM payments WHERE application_id = $1", application_id
+    )
+    return paid
 
 
 async def save_answers(tx: Tx, application: BuildingApplication, answers: Mapping[str, Any]) -> None:

@@ -77,6 +77,7 @@ async def test_documents_are_requested_with_reasons_and_a_period(clara: Browser,
     assert page.status == 200
     assert (await seen(office, application_id))["asked"] == {
         "documents": ["site-plan"],
+        "answers": [],
         "outstanding": ["site-plan"],
         "reasons": "Der Lageplan fehlt.",
         "due_on": "2026-03-16",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from amtsbus.casework.procedure import Transition
-from amtsbus.desk import Action, Field, Filled, MistakesError, Viewer, standard
+from amtsbus.desk import Action, Field, Filled, MistakesError, Viewer, handed_in, standard
 from amtsbus.postgres import Tx
 from amtsbus.procedures import steps
 from amtsbus.web import german_date
@@ -106,7 +106,7 @@ def _request(file: CaseFile, name: str, viewer: Viewer) -> Action:
             value=tuple(key for key, _ in asked if key in wrong),
         )
     )
-    hint = viewer.say("offices.hint.request", language=viewer.say(f"offices.language.{file.language}"))
+    hint = viewer.say("offices.hint.request", language=handed_in.language_of(viewer, file.language))
     fields.append(standard.reasons(viewer, required=False, hint=hint))
     return Action(steps.REQUEST_DOCUMENTS, name, tuple(fields), kind="secondary")
 

@@ -1,7 +1,6 @@
 """The office as its desk sees it: cases in words, by the version of the procedure file that each of them goes by."""
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -18,22 +17,21 @@ from amtsbus.desk import (
     CaseLetter,
     Condition,
     Filled,
-    Rows,
     Sheet,
     Table,
     Viewer,
+    handed_in,
 )
 from amtsbus.desk.work_list import ListedCase
 from amtsbus.postgres import Tx
 from amtsbus.procedures import steps, wording
 from amtsbus.procedures import store as procedures
 from amtsbus.procedures.checking import OFFICE_FILE, ProcedureFileError, read_office
-from amtsbus.procedures.declaration import FormField, ProcedureFile, UploadField
+from amtsbus.procedures.declaration import ProcedureFile, UploadField
 
 from offices import store
 from offices.desk import examining
 from offices.desk.actions import Sent, carry_out, offered
-from offices.desk.examining import UNREADABLE
 from offices.desk.words import ProcedureWords, kind_of
 from offices.domain.case_file import CaseFile
 from offices.domain.office import Office
@@ -124,7 +122,7 @@ class ProcedureDesk:
             kind=kind_of(file.case.state),
             next_step=next_step(file.case.state, proposed, words, viewer, closed=file.case.is_closed),
             facts=tuple(_facts(file, viewer)),
-            answers=tuple(_answers(file, viewer)),
+            answers=tuple(handed_in.answered(file.declared, file.answers, viewer)),
             problems=tuple(_problems(file, viewer)),
             documents=tuple(_documents(file, viewer)),
             letters=tuple(_letter(one) for one in await store.letters(tx, case_id)),
@@ -183,10 +181,9 @@ def next_step(state: str, proposed: str | None, words: ProcedureWords, viewer: V
 
 def _facts(file: CaseFile, viewer: Viewer) -> Iterator[tuple[str, str]]:
     say, language = viewer.say, viewer.language
-    yield say("offices.fact.identification"), say(f"offices.identification.{file.identification}")
-    if file.applicant_email:
-        yield say("offices.fact.email"), file.applicant_email
-    yield say("offices.fact.language"), say(f"offices.language.{file.language}")
+    yield from handed_in.facts(
+        viewer, identification=file.identification, email=file.applicant_email, language=file.language
+    )
     if file.complete_at is not None:
         yield say("offices.fact.complete"), _day(file.complete_at, language)
     yield say("offices.fact.version"), str(file.version)
@@ -196,50 +193,6 @@ def _facts(file: CaseFile, viewer: Viewer) -> Iterator[tuple[str, str]]:
         yield say("offices.fact.fee"), say("offices.fact.fee_is", charged=charged, paid=paid)
     elif (cents := examining.fee_cents(file, viewer.today)) is not None:
         yield say("offices.fact.fee"), say("offices.fact.fee_will_be", fee=wording.euros(cents, language))
-
-
-def _answers(file: CaseFile, viewer: Viewer) -> Iterator[Rows]:
-    """What was answered, page by page; then what follows from it, and what was sent without being asked for."""
-    language = viewer.language
-    asked: set[str] = set()
-    for page in file.declared.form.pages:
-        asked |= {field.key for field in page.fields}
-        rows = [
-            (field.label.in_language(language), _answer(field, file.answers[field.key], language))
-            for field in page.fields
-            if field.key in file.answers
-        ]
-        if rows:
-            yield Rows(page.title.in_language(language), tuple(rows))
-    computed = _computed(file, viewer)
-    if computed:
-        yield Rows(viewer.say("offices.computed"), tuple(computed))
-    others = [(key, _plain(value)) for key, value in file.answers.items() if key not in asked]
-    if others:
-        yield Rows(viewer.say("offices.not_asked"), tuple(others))
-
-
-def _answer(field: FormField, value: Any, language: str) -> str:
-    try:
-        return wording.answer(field, value, language)
-    except UNREADABLE:
-        return _plain(value)
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _computed(file: CaseFile, viewer: Viewer) -> list[tuple[str, str]]:
-    try:
-        words = wording.computed(file.declared, file.answers, viewer.language, today=viewer.today)
-    except UNREADABLE:
-        return []
-    return [
-        (one.label.in_language(viewer.language), words[one.key])
-        for one in file.declared.form.computed
-        if one.key in words
-    ]
 
 
 def _problems(file: CaseFile, viewer: Viewer) -> Iterator[str]:
@@ -296,12 +249,6 @@ def _letter(letter: StoredLetter) -> CaseLetter:
 
 def _tables(file: CaseFile, words: ProcedureWords, viewer: Viewer) -> Iterator[Table]:
     say, language = viewer.say, viewer.language
-    names = {one.key: one.name for one in file.declared.documents}
-    names |= {field.key: field.label for page in file.declared.form.pages for field in page.fields}
-
-    def named(keys: Sequence[str]) -> str:
-        return ", ".join(names[key].in_language(language) if key in names else key for key in keys)
-
     yield Table(
         say("offices.requests"),
         (
@@ -312,7 +259,7 @@ def _tables(file: CaseFile, words: ProcedureWords, viewer: Viewer) -> Iterator[T
         ),
         tuple(
             (
-                named((*one.documents, *one.fields)),
+                handed_in.named(file.declared, (*one.documents, *one.fields), viewer),
                 one.reasons,
                 wording.day(one.due_on, language),
                 _day(one.answered_at, language) if one.answered_at else say("offices.not_yet"),
@@ -320,20 +267,7 @@ def _tables(file: CaseFile, words: ProcedureWords, viewer: Viewer) -> Iterator[T
             for one in file.requests
         ),
     )
-    yield Table(
-        say("offices.supplements"),
-        (say("offices.column.when"), say("offices.column.message"), say("offices.column.before")),
-        tuple(
-            (
-                _day(one.supplied_at, language),
-                one.message or "",
-                "; ".join(
-                    f"{named((key,))}: {_plain(value)}" for key, value in one.replaced.items() if value is not None
-                ),
-            )
-            for one in file.supplements
-        ),
-    )
+    yield handed_in.later(file.declared, file.supplements, viewer)
     yield Table(
         say("offices.hearings"),
         (

@@ -6,13 +6,12 @@ A case is opened whatever is wrong with it, and its page must show that instead 
 from datetime import date
 from typing import Final
 
+from amtsbus.desk.handed_in import UNREADABLE
 from amtsbus.procedures.answers import Problem
 from amtsbus.procedures.declaration import Text
 
 from offices.domain.case_file import CaseFile
 
-UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError)
-"""What words and conditions raise for an answer that is not of the kind that was asked for."""
 _UNREADABLE: Final = Text(
     de="Die Angaben lassen sich nicht prüfen: Eine davon hat eine andere Form, als das Verfahren erwartet.",
     en="The answers cannot be checked: one of them has another form than the procedure expects.",

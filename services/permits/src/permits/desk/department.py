@@ -2,20 +2,27 @@
 
 import mimetypes
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
 from amtsbus.desk import CaseDocument, CaseInWords, Condition, Filled, Rows, Sheet, Table, Viewer
+from amtsbus.desk.handed_in import answered, facts, later, named
 from amtsbus.desk.work_list import ListedCase
+from amtsbus.errors import NotFoundError
 from amtsbus.postgres import Tx
+from amtsbus.procedures import store as procedures
+from amtsbus.procedures.declaration import ProcedureFile
 
 from permits import store
 from permits.desk.actions import Sent, carry_out, offered
 from permits.desk.words import PermitWords, kind_of
 from permits.domain.application import BuildingApplication
-from permits.domain.codes import Decision
+from permits.domain.codes import Decision, DocumentCode
 from permits.domain.events import DeadlineKind
+from permits.domain.handed_in import HandedInFile, PortalApplication, Supplement
 from permits.domain.law import FeeTariff, Term, building_fee_cents
 from permits.domain.procedure import BUILDING_PERMIT, State
 from permits.domain.target import Target
@@ -24,7 +31,7 @@ _UNKNOWN_KIND: Final = "application/octet-stream"
 
 
 class PermitsDesk:
-    """The building authority, for `amtsbus.desk`. It knows its applicants by their ids alone, and shows where is to be built."""
+    """The building authority, for `amtsbus.desk`. It shows where is to be built, and whoever applied if the portal told it."""
 
     name = "permits"
     title: Mapping[str, str] = MappingProxyType({"de": "Bauaufsicht", "en": "Building authority"})
@@ -46,13 +53,14 @@ class PermitsDesk:
         return await store.find(tx, words, limit)
 
     async def in_words(self, tx: Tx, cases: Sequence[ListedCase], viewer: Viewer) -> Mapping[UUID, CaseInWords]:
-        """One query, however many they are."""
-        projects, words = await store.projects(tx, [case.case_id for case in cases]), PermitWords(viewer)
+        """Two queries, however many they are."""
+        ids, words = [case.case_id for case in cases], PermitWords(viewer)
+        projects, names = await store.projects(tx, ids), await store.applicant_names(tx, ids)
         found = {}
         for case in cases:
             project = projects[case.case_id]
             found[case.case_id] = CaseInWords(
-                applicant=viewer.say("permits.nameless"),
+                applicant=names.get(case.case_id) or viewer.say("permits.nameless"),
                 procedure=f"{words.code(project.kind)}: {words.site(project)}",
                 state=words.state(case.state),
                 kind=kind_of(case.state),
@@ -66,24 +74,25 @@ class PermitsDesk:
     async def sheet(self, tx: Tx, case_id: UUID, viewer: Viewer) -> Sheet:
         """The application; its letters are written by notifications, so none lies here."""
         application, words = await store.get(tx, case_id, owner=None), PermitWords(viewer)
-        case = application.case
+        case, handed_in = application.case, await _handed_in(tx, case_id)
         tariff = await _tariff(tx, application)
         return Sheet(
             case=case,
             words=words,
             procedure=viewer.say("permits.procedure"),
-            applicant=viewer.say("permits.nameless"),
+            applicant=(handed_in and handed_in.application.applicant_name) or viewer.say("permits.nameless"),
             kind=kind_of(case.state),
             next_step=next_step(
                 case.state, case.proposal.action if case.proposal else None, words, closed=case.is_closed
             ),
-            facts=tuple(_facts(application, tariff, words)),
-            answers=tuple(_answers(application, words)),
+            facts=tuple(_facts(application, handed_in, tariff, words)),
+            answers=tuple(_answers(application, handed_in, words)),
             problems=tuple(_problems(application, words)),
-            documents=tuple(_documents(application, words)),
+            documents=tuple(_documents(application, handed_in, words)),
             letters=None,
-            tables=tuple(_tables(application, words)),
+            tables=tuple(_tables(application, handed_in, words)),
             actions=tuple(offered(application, words)),
+            text_language="en" if handed_in and handed_in.application.language == "en" else "de",
         )
 
     async def act(self, tx: Tx, case_id: UUID, version: int, action: str, form: Filled, viewer: Viewer) -> None:
@@ -122,6 +131,37 @@ class PermitsDesk:
         return [Condition(law, say("permits.law.held"), "success", tuple(held))]
 
 
+@dataclass(frozen=True, slots=True)
+class _HandedIn:
+    """What came through the portal: the application, the form that was filled in, what came later and what was paid."""
+
+    application: PortalApplication
+    declared: ProcedureFile
+    supplements: list[Supplement]
+    paid_cents: int
+
+    @property
+    def files(self) -> list[tuple[HandedInFile, datetime]]:
+        """All files with the moments when they came."""
+        first = [(file, self.application.handed_in_at) for file in self.application.files]
+        return first + [(file, one.supplied_at) for one in self.supplements for file in one.files]
+
+
+async def _handed_in(tx: Tx, application_id: UUID) -> _HandedIn | None:
+    """None where the application did not come through the portal."""
+    try:
+        application = await store.portal_application(tx, application_id)
+    except NotFoundError:
+        return None
+    form = await procedures.get(tx, BUILDING_PERMIT.key, application.procedure_version)
+    return _HandedIn(
+        application,
+        form.declared,
+        await store.supplements(tx, application_id),
+        await store.paid_cents(tx, application_id),
+    )
+
+
 async def _tariff(tx: Tx, application: BuildingApplication) -> FeeTariff | None:
     """What the fee will go by; None where the table has nothing for the day of receipt, which must not hide the application."""
     try:
@@ -140,9 +180,17 @@ def next_step(state: str, proposed: str | None, words: PermitWords, *, closed: b
     return say(f"permits.next.{state}")
 
 
-def _facts(application: BuildingApplication, tariff: FeeTariff | None, words: PermitWords) -> Iterator[tuple[str, str]]:
+def _facts(
+    application: BuildingApplication, handed_in: _HandedIn | None, tariff: FeeTariff | None, words: PermitWords
+) -> Iterator[tuple[str, str]]:
     say, case, ruling = words.viewer.say, application.case, application.ruling
-    yield say("permits.fact.applicant_id"), str(application.applicant_id)
+    if handed_in is None:
+        yield say("permits.fact.applicant_id"), str(application.applicant_id)
+    else:
+        told = handed_in.application
+        yield from facts(
+            words.viewer, identification=told.identification, email=told.applicant_email, language=told.language
+        )
     yield say("permits.fact.basis"), "§ 64 BauO NRW 2018"
     complete = next((period.starts_on for period in case.periods if period.kind == DeadlineKind.DECISION), None)
     if complete is not None:
@@ -150,6 +198,8 @@ def _facts(application: BuildingApplication, tariff: FeeTariff | None, words: Pe
     if ruling is not None and ruling.payable_on is not None:
         amount = words.money(sum(fee.amount_cents for fee in case.fees))
         yield say("permits.fee"), say("permits.fact.fee_is", amount=amount, day=words.day(ruling.payable_on))
+    if handed_in is not None and handed_in.paid_cents:
+        yield say("permits.fact.paid"), words.money(handed_in.paid_cents)
     if tariff is not None and not case.fees and not case.is_closed:
         cents = building_fee_cents(application.project.gross_building_sum_cents, Decision.APPROVAL, tariff)
         yield say("permits.fee"), say("permits.fact.fee_will_be", amount=words.money(cents))
@@ -157,7 +207,11 @@ def _facts(application: BuildingApplication, tariff: FeeTariff | None, words: Pe
         yield say("permits.fact.valid_until"), words.day(ruling.valid_until)
 
 
-def _answers(application: BuildingApplication, words: PermitWords) -> Iterator[Rows]:
+def _answers(application: BuildingApplication, handed_in: _HandedIn | None, words: PermitWords) -> Iterator[Rows]:
+    """The form as it was filled in at the portal; what the API was told otherwise."""
+    if handed_in is not None:
+        yield from answered(handed_in.declared, handed_in.application.answers, words.viewer)
+        return
     say, project, parcel = words.viewer.say, application.project, application.project.parcel
     yield Rows(
         say("permits.project"),
@@ -184,16 +238,43 @@ def _problems(application: BuildingApplication, words: PermitWords) -> Iterator[
             yield words.viewer.say("permits.missing", document=words.code(code))
 
 
-def _documents(application: BuildingApplication, words: PermitWords) -> Iterator[CaseDocument]:
-    """What was handed in. The browser goes by the kind that the name of the file says: nobody has told us another one."""
+def _documents(
+    application: BuildingApplication, handed_in: _HandedIn | None, words: PermitWords
+) -> Iterator[CaseDocument]:
+    """The documents of the application, then what was handed in beside them.
+
+    The browser goes by the kind that the portal found; the API has not told one, so there by what the name of the file says.
+    """
+    files = handed_in.files if handed_in is not None else []
+    by_hash = {file.sha256: file for file, _ in files}
     for nth, one in enumerate(application.documents, 1):
-        kind = mimetypes.guess_type(one.name, strict=True)[0] or _UNKNOWN_KIND
-        label = words.cited(one.code)
-        yield CaseDocument(str(nth), label, one.name, kind, one.size_bytes, one.sha256.hex(), one.supplied_at)
+        told = by_hash.pop(one.sha256.hex(), None)
+        yield CaseDocument(
+            str(nth),
+            words.cited(one.code),
+            one.name,
+            told.media_type if told else mimetypes.guess_type(one.name, strict=True)[0] or _UNKNOWN_KIND,
+            one.size_bytes,
+            one.sha256.hex(),
+            one.supplied_at,
+        )
+    for nth, (file, supplied_at) in enumerate(files, 1):
+        if by_hash.pop(file.sha256, None) is not None and handed_in is not None:
+            label = named(handed_in.declared, (file.key,), words.viewer)
+            yield CaseDocument(
+                f"file-{nth}", label, file.name, file.media_type, file.size_bytes, file.sha256, supplied_at
+            )
 
 
-def _tables(application: BuildingApplication, words: PermitWords) -> Iterator[Table]:
+def _tables(application: BuildingApplication, handed_in: _HandedIn | None, words: PermitWords) -> Iterator[Table]:
     say = words.viewer.say
+    if handed_in is not None:
+        yield later(handed_in.declared, handed_in.supplements, words.viewer)
+
+    def asked(documents: Sequence[DocumentCode], answers: Sequence[str]) -> str:
+        questions = named(handed_in.declared, answers, words.viewer) if handed_in is not None else ""
+        return ", ".join(told for told in (words.codes(documents), questions) if told)
+
     ruling = application.ruling
     if ruling is not None:
         heading = say("permits.ruling.proposed") if ruling.decided_on is None else say("permits.ruling.decided")
@@ -210,10 +291,10 @@ def _tables(application: BuildingApplication, words: PermitWords) -> Iterator[Ta
         ),
         tuple(
             (
-                words.codes(one.documents),
+                asked(one.documents, one.answers),
                 one.reasons,
                 words.day(one.due_on),
-                words.codes(sorted(one.outstanding)) or say("permits.column.all_came"),
+                asked(sorted(one.outstanding), sorted(one.outstanding_answers)) or say("permits.column.all_came"),
             )
             for one in application.requests
         ),
