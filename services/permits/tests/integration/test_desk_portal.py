@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 from amtsbus.auth import Role
+from amtsbus.casework.calendar import calendar_days
+from amtsbus.casework.roles import Actor
+from amtsbus.casework.roles import Role as CaseRole
 from amtsbus.documents import DocumentStore
+from amtsbus.errors import RuleViolationError
 from amtsbus.ids import new_id
 from amtsbus.testing.browsing import Browser
+from permits.domain.target import Target
+from permits.use_cases.request_documents import RequestDocuments, request_documents
 
 from .test_portal import HOUSE, Counter, file
 
@@ -78,3 +84,32 @@ async def test_what_was_paid_is_told(desk: Browser, counter: Counter) -> None:
     await counter.pay(application_id, new_id(), 12_345)
     await desk.log_in(Role.CLERK, sub="clara", name="Clara Demo")
     assert "123,45 €" in (await desk.open(f"/cases/{application_id}")).text
+
+
+async def test_a_caseworker_asks_for_an_answer_anew_and_the_portal_hears_which(desk: Browser, counter: Counter) -> None:
+    application_id = await counter.apply()
+    await desk.log_in(Role.CLERK, sub="clara", name="Clara Demo")
+    await desk.open(f"/cases/{application_id}")
+    page = await desk.submit(
+        {
+            "Welche Unterlagen?": [],
+            "Welche Angaben sollen berichtigt oder ergänzt werden?": ["Flurstück"],
+            "Begründung": "Das Flurstück gibt es nicht mehr.",
+        },
+        button="Unterlagen anfordern",
+    )
+    assert "Flurstück" in page.text
+    kind, said = (await counter.told(application_id))[-1]
+    assert (kind, said["documents"], said["fields"]) == ("case-documents-requested", [], ["parcel_number"])
+    await counter.supply(application_id, answers={"parcel_number": "345/8"})
+    page = await desk.open(f"/cases/{application_id}")
+    assert "345/8" in page.text
+
+
+async def test_a_question_that_the_form_does_not_have_is_not_asked(office: Any, counter: Counter) -> None:
+    application_id = await counter.apply()
+    target = Target(application_id, 1, Actor("clara", frozenset({CaseRole.CLERK})), owner=None)
+    command = RequestDocuments(target, frozenset(), "Bitte.", calendar_days(14), frozenset({"shoe_size"}))
+    with pytest.raises(RuleViolationError, match="the form has no question 'shoe_size'"):
+        async with office.database.transaction() as tx:
+            await request_documents(command, tx)

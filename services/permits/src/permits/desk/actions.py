@@ -28,6 +28,7 @@ from permits.use_cases.withdraw_application import WithdrawApplication, withdraw
 from permits.use_cases.write_note import WriteNote, write_note
 
 DOCUMENTS: Final = "documents"
+QUESTIONS: Final = "questions"
 PERIOD_DAYS: Final = "period_days"
 AGENCIES: Final = "agencies"
 AGENCY: Final = "agency"
@@ -100,17 +101,27 @@ def _request(application: BuildingApplication, words: PermitWords) -> Iterator[O
     say = words.viewer.say
     hint = say("permits.hint.period_days", least=SHORTEST_REQUEST_DAYS, most=LONGEST_REQUEST_DAYS)
     missing = tuple(sorted(application.missing_documents))
+    documents = Field(
+        DOCUMENTS,
+        "checkboxes",
+        say("permits.field.documents"),
+        required=not words.questions,
+        options=_options(tuple(DocumentCode), words),
+        value=missing,
+    )
+    questions = Field(
+        QUESTIONS,
+        "checkboxes",
+        say("permits.field.questions"),
+        required=False,
+        options=tuple(words.questions.items()),
+    )
     yield Offer(
         Action.REQUEST_DOCUMENTS,
         words.action(Action.REQUEST_DOCUMENTS),
         (
-            Field(
-                DOCUMENTS,
-                "checkboxes",
-                say("permits.field.documents"),
-                options=_options(tuple(DocumentCode), words),
-                value=missing,
-            ),
+            documents,
+            *([questions] if words.questions else []),
             standard.reasons(words.viewer, required=True, hint=say("permits.hint.to_read")),
             Field(PERIOD_DAYS, "text", say("permits.field.period_days"), hint, value=str(USUAL_REQUEST_DAYS)),
         ),
@@ -231,8 +242,10 @@ async def _ask(sent: Sent, tx: Tx) -> None:
     if not SHORTEST_REQUEST_DAYS <= known <= LONGEST_REQUEST_DAYS:
         say, limits = sent.viewer.say, {"least": SHORTEST_REQUEST_DAYS, "most": LONGEST_REQUEST_DAYS}
         raise MistakesError({PERIOD_DAYS: say("permits.mistake.period_days", **limits)})
-    documents = frozenset(sent.some(DOCUMENTS, DocumentCode))
-    await request_documents(RequestDocuments(sent.target, documents, sent.reasons, calendar_days(known)), tx)
+    questions = frozenset(sent.form.texts(QUESTIONS))
+    documents = frozenset(sent.codes(DOCUMENTS, DocumentCode) if questions else sent.some(DOCUMENTS, DocumentCode))
+    period = calendar_days(known)
+    await request_documents(RequestDocuments(sent.target, documents, sent.reasons, period, questions), tx)
 
 
 async def _declare(sent: Sent, tx: Tx) -> None:

@@ -73,8 +73,8 @@ class PermitsDesk:
 
     async def sheet(self, tx: Tx, case_id: UUID, viewer: Viewer) -> Sheet:
         """The application; its letters are written by notifications, so none lies here."""
-        application, words = await store.get(tx, case_id, owner=None), PermitWords(viewer)
-        case, handed_in = application.case, await _handed_in(tx, case_id)
+        application, handed_in = await store.get(tx, case_id, owner=None), await _handed_in(tx, case_id)
+        case, words = application.case, PermitWords(viewer, _questions(handed_in, viewer))
         tariff = await _tariff(tx, application)
         return Sheet(
             case=case,
@@ -160,6 +160,12 @@ async def _handed_in(tx: Tx, application_id: UUID) -> _HandedIn | None:
         await store.supplements(tx, application_id),
         await store.paid_cents(tx, application_id),
     )
+
+
+def _questions(handed_in: _HandedIn | None, viewer: Viewer) -> Mapping[str, str]:
+    """What was asked at the portal, by the keys of the questions."""
+    pages = handed_in.declared.form.pages if handed_in is not None else ()
+    return {field.key: field.label.in_language(viewer.language) for page in pages for field in page.fields}
 
 
 async def _tariff(tx: Tx, application: BuildingApplication) -> FeeTariff | None:

@@ -1,7 +1,7 @@
 """What the codes of a building application are called."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
@@ -39,9 +39,14 @@ def kind_of(state: str) -> Kind:
 
 @dataclass(frozen=True, slots=True)
 class PermitWords:
-    """The building authority's words, in the viewer's language."""
+    """The building authority's words, in the viewer's language.
+
+    Args:
+        questions: those of the form that an applicant filled in at the portal, by their keys.
+    """
 
     viewer: Viewer
+    questions: Mapping[str, str] = field(default_factory=dict)
 
     def state(self, state: str) -> str:
         """Where an application stands."""
