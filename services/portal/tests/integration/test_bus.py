@@ -356,7 +356,9 @@ async def test_a_department_with_code_of_its_own_is_found_applied_to_and_followe
     application_id = await portal.apply(browser, "allotment")
     await gardens_town.settled()
     assert department.handed_in == [application_id]
-    assert "GART-2026-000007" in (await browser.reload()).text
+    page = await browser.reload()
+    assert "GART-2026-000007" in page.text
+    assert "Was das Amt entscheidet, schreibt es Ihnen mit der Post" in page.text
 
     asked = PROGRESS.documents_requested(
         office="gardens", case_id=application_id, documents=("origin_proof",), fields=(), due_on=date(2026, 3, 30)
