@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 from amtsbus.procedures import sampling
@@ -25,21 +25,18 @@ from amtsbus.procedures.declaration import (
     UploadField,
     YesNoField,
 )
-from amtsbus.testing.browsing import File, Page, PageForm, PlainBrowser, Value
+from amtsbus.testing.browsing import File, Page, PageForm, Value
+from town.browser import TownBrowser
 
 from tests.browser.town import RunningTown
 
 TIMES_SHOWN = 8
 """How often a page may come back because an answer raises another question."""
-SECONDS = 60
-"""How long an answer may take when many ask at once."""
 WAIT_SECONDS = 120
 _ADDRESSES = (f"127.0.{number // 250 + 1}.{number % 250 + 1}" for number in itertools.count())
 """Each browser comes from a machine of its own: how often somebody may log in is counted by address."""
 REFERENCE = re.compile(r"angenommen\. Aktenzeichen: (\S+-20\d\d-\d{6})")
 """As the timeline tells it; answers may hold references of other cases."""
-KEPT_SECONDS = 2
-"""How long an idle connection is used again: less than the services keep it open."""
 
 
 def inputs(field: FormField, name: str, answer: Any) -> Iterator[tuple[str, Value]]:
@@ -77,38 +74,12 @@ def pdf(name: str) -> File:
     return File(name, content, "application/pdf")
 
 
-class CityBrowser(PlainBrowser):
-    """A browser on the portal or on an office's desk in a running town.
-
-    Args:
-        person: as whom somebody logs in when a page sends them to the issuer; None: as nobody.
-        office: whose desk it is; None: the portal.
-    """
+class CityBrowser(TownBrowser):
+    """A browser on the portal or on an office's desk in a running town; for its arguments see `TownBrowser`."""
 
     def __init__(self, town: RunningTown, person: str | None = None, *, office: str | None = None) -> None:
-        headers = {"Accept-Language": "de", "Accept": "text/html"}
-        limits = httpx.Limits(keepalive_expiry=KEPT_SECONDS)
-        transport = httpx.AsyncHTTPTransport(local_address=next(_ADDRESSES), limits=limits)
-        client = httpx.AsyncClient(transport=transport, headers=headers, timeout=SECONDS)
-        addresses = town.addresses
-        origin = addresses.services[office or "portal"].api
-        super().__init__(client, origin=origin, base="/desk" if office else "")
+        super().__init__(town.addresses, person, office=office, address=next(_ADDRESSES))
         self.town = town
-        self.person = person
-        self._issuer = addresses.issuer
-
-    async def _elsewhere(self, method: str, url: str) -> httpx.Response:
-        """Log in at the issuer, as surely as it is asked for."""
-        if self.person is None or not url.startswith(f"{self._issuer}/authorize?"):
-            return await super()._elsewhere(method, url)
-        async with httpx.AsyncClient(timeout=SECONDS) as http:
-            people = (await http.get(f"{self._issuer}/people")).json()
-            subject = next(one["sub"] for one in people if one["name"] == self.person)
-            asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-            level = (asked.get("acr_values") or "basic").split()[0]
-            return await http.post(
-                f"{self._issuer}/authorize", data=asked | {"subject": subject, "identification": level}
-            )
 
     # In the portal
 

@@ -1,4 +1,4 @@
-"""A day in the city: eight journeys, each a plain function of a `City`; see `town.day.city`."""
+"""A day in the city: nine journeys, each a plain function of a `City`; see `town.day.city`."""
 
 import time
 import traceback
@@ -18,6 +18,7 @@ from town.day import (
     builder_moves,
     building_application,
     disclosure_block,
+    dog_online,
     family_moves_in,
     impatient_citizen,
     notifications_down,
@@ -49,6 +50,7 @@ JOURNEYS = tuple(
         broken_event,
         disclosure_block,
         another_system,
+        dog_online,
     )
 )
 
