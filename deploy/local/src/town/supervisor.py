@@ -228,8 +228,9 @@ class Town:
         """Serve the issuer, and let it know the programs that people log in to."""
         await self._serve("issuer")
         async with httpx.AsyncClient(timeout=10) as http:
-            for name, ports in self.configuration.services.items():
-                pages = [f"http://127.0.0.1:{ports.api}{path}" for path in ("", "/desk")]
+            for name in self.names:
+                api = self.configuration.services[name].api
+                pages = [f"http://127.0.0.1:{api}{path}" for path in ("", "/desk")]
                 client = {
                     "client_id": name,
                     "client_secret": self._web_secrets[name],
@@ -256,9 +257,6 @@ class Town:
             "AMTSBUS_PROCEDURES": str(self.configuration.procedures or self.home.tree / "deploy" / "procedures"),
             "AMTSBUS_DOCUMENTS_URL": self.home.documents.as_uri(),
             "AMTSBUS_ASSETS": str(self.home.tree / ".assets"),
-            f"{upper}_OIDC_CLIENT_ID": name,
-            f"{upper}_OIDC_CLIENT_SECRET": self._web_secrets[name],
-            f"{upper}_PAYMENT_SECRET": self._web_secrets[name],
             f"{upper}_DATABASE_URL": access.url,
             f"{upper}_DATABASE_POOL_SIZE": str(POOL_SIZE),
             f"{upper}_API_PORT": str(ports.api),
@@ -267,6 +265,12 @@ class Town:
             f"{upper}_SMTP_HOST": "127.0.0.1",
             f"{upper}_SMTP_PORT": str(self.configuration.smtp),
         }
+        if (secret := self._web_secrets.get(name)) is not None:
+            environment |= {
+                f"{upper}_OIDC_CLIENT_ID": name,
+                f"{upper}_OIDC_CLIENT_SECRET": secret,
+                f"{upper}_PAYMENT_SECRET": secret,
+            }
         if access.migrator_url is not None:
             environment[f"{upper}_MIGRATOR_DATABASE_URL"] = access.migrator_url
         return environment
