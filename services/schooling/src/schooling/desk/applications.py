@@ -17,6 +17,7 @@ from amtsbus.errors import ForbiddenError
 from amtsbus.postgres import Tx
 from amtsbus.procedures import wording
 from amtsbus.procedures.declaration import ProcedureFile
+from amtsbus.web.languages import written_moment
 
 from schooling import store
 from schooling.desk.words import EnrolmentWords
@@ -154,7 +155,7 @@ async def sheet(tx: Tx, application_id: UUID, viewer: Viewer) -> Sheet:
     )
     case, say = application.case, viewer.say
     messages = await store.messages(tx, application_id)
-    sent = tuple((shown.words.day(at.date()), message) for at, message in messages)
+    sent = tuple((written_moment(viewer.language, at), message) for at, message in messages)
     return Sheet(
         case=case,
         words=ApplicationWords(viewer),
@@ -260,9 +261,10 @@ def _offered(shown: Shown) -> Iterator[Action]:
     application, viewer = shown.application, shown.viewer
     if not standard.may_work(viewer):
         return
-    for step in application.case.procedure.actions(application.case.state, viewer.actor.roles):
-        if step.action in _FORMS:
-            yield from _FORMS[ApplicationAction(step.action)](shown)
+    possible = {step.action for step in application.case.procedure.actions(application.case.state, viewer.actor.roles)}
+    for action, forms in _FORMS.items():
+        if action in possible:
+            yield from forms(shown)
     yield from standard.about_assignment(application.case, viewer, with_note=False)
 
 
