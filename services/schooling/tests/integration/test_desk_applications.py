@@ -9,6 +9,7 @@ import pytest
 from amtsbus.auth import Role
 from amtsbus.documents import DocumentStore
 from amtsbus.ids import new_id
+from amtsbus.service import Running
 from amtsbus.testing.browsing import Browser, Page
 from amtsbus.testing.desks import accessibility_problems, check_roles, check_strangers
 from schooling import store
@@ -253,6 +254,15 @@ async def test_an_auditor_reads_and_changes_nothing_and_that_is_recorded(desk: B
     assert "Sie können hier nur lesen." in page.text
     rows = await counter.office.database.pool.fetch("SELECT who, what FROM amtsbus.case_reads")
     assert [tuple(row) for row in rows] == [("anna", "case")]
+
+
+async def test_an_operator_sees_whether_the_portal_offers_it(desk: Browser, office: Any, settings_of: Any) -> None:
+    page = await desk.log_in(Role.OPERATOR, sub="otto", back_to="/operations")
+    assert "wird nicht angeboten, solange es keine zwei Schulen gibt" in page.text
+    for name in ("Demo-Schule A", "Demo-Schule B"):
+        await office.school(name)
+    await Counter(office).publish(Running(settings_of(SERVICE, office.database), office.database))
+    assert "Schulanmeldung im Portal wird angeboten" in (await desk.open("/operations")).text
 
 
 async def test_a_lead_may_do_what_a_clerk_does(lena: Browser, counter: Counter) -> None:

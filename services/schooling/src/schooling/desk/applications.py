@@ -10,11 +10,24 @@ from typing import Final
 from uuid import UUID
 
 from amtsbus.casework.case import Decision, HistoryEntry
-from amtsbus.desk import Action, CaseDocument, CaseInWords, Field, Filled, Rows, Sheet, Table, Viewer, standard
+from amtsbus.desk import (
+    Action,
+    CaseDocument,
+    CaseInWords,
+    Condition,
+    Field,
+    Filled,
+    Rows,
+    Sheet,
+    Table,
+    Viewer,
+    standard,
+)
 from amtsbus.desk.due import Kind
 from amtsbus.desk.work_list import ListedCase
 from amtsbus.errors import ForbiddenError
 from amtsbus.postgres import Tx
+from amtsbus.procedures import store as procedures
 from amtsbus.procedures import wording
 from amtsbus.procedures.declaration import ProcedureFile
 from amtsbus.web.languages import written_moment
@@ -25,7 +38,7 @@ from schooling.domain.application import Application, ApplicationTarget, Evidenc
 from schooling.domain.child import Child
 from schooling.domain.enrolment import Enrolment, Party
 from schooling.domain.events import Document
-from schooling.domain.procedure import ApplicationAction, ApplicationState, State
+from schooling.domain.procedure import SCHOOL_REGISTRATION, ApplicationAction, ApplicationState, State
 from schooling.use_cases.ask_applicant import AskApplicant, ask_applicant
 from schooling.use_cases.assign_application import AssignApplication, assign_application
 from schooling.use_cases.match_application import MatchApplication, match_application
@@ -131,6 +144,17 @@ async def in_words(tx: Tx, cases: Sequence[ListedCase], viewer: Viewer) -> dict[
         )
         for case in cases
     }
+
+
+# For the operator
+
+
+async def offer(tx: Tx, viewer: Viewer) -> Condition:
+    """Whether the portal offers the registration, which it does not before there are schools to choose from."""
+    published = (await procedures.newest(tx)).get(SCHOOL_REGISTRATION.key)
+    is_offered = published is not None and not published.withdrawn
+    text = viewer.say("schooling.portal.offered") if is_offered else viewer.say("schooling.portal.not_offered")
+    return Condition(viewer.say("schooling.portal"), text, "success" if is_offered else "warning")
 
 
 # One application

@@ -125,10 +125,13 @@ class SchoolingDesk:
     # For the operator
 
     async def conditions(self, tx: Tx, viewer: Viewer) -> list[Condition]:
-        """How far the invitations of the coming cohorts are; in numbers, since an operator sees no child."""
+        """How far the invitations of the coming cohorts are, in numbers, since an operator sees no child."""
         today, words = tx.clock.today(), EnrolmentWords(viewer)
         years = [today.year + nth for nth in range(COHORTS_AHEAD + 1) if today < starts_on(today.year + nth)]
-        return [await self._cohort(tx, school_year, words) for school_year in years]
+        return [
+            *[await self._cohort(tx, school_year, words) for school_year in years],
+            await applications.offer(tx, viewer),
+        ]
 
     async def _cohort(self, tx: Tx, school_year: int, words: EnrolmentWords) -> Condition:
         say = words.viewer.say
