@@ -135,6 +135,21 @@ async def test_a_question_is_answered_and_leads_to_the_child(clara: Browser, cou
     assert (await counter.states(application_id))[-1] == "granted"
 
 
+async def test_what_a_caseworker_filled_in_survives_that_the_applicant_was_faster(
+    clara: Browser, counter: Counter
+) -> None:
+    mother = new_id()
+    enrolment_id = await counter.office.invited(mother)
+    application_id = await counter.apply(mother, answers={"given_names": "Adda"})
+    await clara.open(f"/cases/{application_id}")
+    await counter.supply(application_id, file("custody_evidence"))
+    page = await clara.submit(button=MATCH)
+    assert page.status == 409
+    assert (await counter.enrolment(enrolment_id))["state"] == "invited"
+    await clara.submit(button=MATCH)
+    assert (await counter.enrolment(enrolment_id))["documents"] == ["custody-evidence"]
+
+
 async def test_an_answer_that_is_confirmed_is_answered(clara: Browser, counter: Counter) -> None:
     application_id = await counter.apply(new_id())
     await clara.open(f"/cases/{application_id}")
@@ -227,16 +242,24 @@ async def test_the_search_reads_an_index(counter: Counter) -> None:
 async def test_nobody_opens_an_application_that_is_their_own_matter(desk: Browser, counter: Counter) -> None:
     mother, father, stranger = new_id(), new_id(), new_id()
     enrolment_id = await counter.office.invited(mother, father)
-    hers = await counter.apply(mother, answers={"given_names": "Adda"})
+    hers = await counter.apply(mother, answers={"given_names": "Adda"}, documents=[file("birth_certificate")])
     of_a_stranger = await counter.apply(stranger)
     for person_id in (mother, father):
         await desk.log_in(Role.CLERK, sub="clara-clerk", name="Clara Demo", person_id=person_id)
-        assert (await desk.open(f"/cases/{hers}")).status == 403
         page = await desk.open(f"/cases/{of_a_stranger}")
-        assert page.status == 200
+        form = next(form for form in page.forms if form.button("Selbst übernehmen"))
+        form.tag["action"] = f"{desk.base}/cases/{hers}/actions/take-over"
+        assert (await desk.send(form)).status == 403
+        for path in ("", "/documents/1", "/live"):
+            assert (await desk.open(f"/cases/{hers}{path}")).status == 403
+        await desk.open(f"/cases/{of_a_stranger}")
         evidence = {REFERENCE: await reference_of(counter, enrolment_id), EVIDENCE: CUSTODY_SHOWN}
-        page = await desk.submit(evidence, button=MATCH)
-        assert (await counter.enrolment(enrolment_id))["state"] == "invited", "whoever has custody decides nothing"
+        assert (await desk.submit(evidence, button=MATCH)).status == 403
+    assert (await counter.enrolment(enrolment_id))["state"] == "invited"
+    assert (
+        await counter.office.database.pool.fetchval("SELECT count(*) FROM amtsbus.cases WHERE assignee IS NOT NULL")
+        == 0
+    )
 
 
 async def test_every_role_comes_where_it_may_and_nowhere_else(desk: Browser, counter: Counter) -> None:

@@ -1,5 +1,6 @@
 """Registrations from the portal: a child that is known is registered at once, everything else waits for a caseworker."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -61,6 +62,14 @@ async def test_what_the_portal_has_told_twice_is_one_registration(counter: Count
     for _ in range(2):
         await counter.tell("submitted", event)
     assert await counter.states(UUID(event["application_id"])) == ["received", "granted"]
+    assert await counter.office.events(enrolment_id) == ["parents-invited", "enrolment-received"]
+
+
+async def test_two_parents_who_register_a_child_at_once_register_it_once(counter: Counter) -> None:
+    enrolment_id = await counter.office.invited(MOTHER, FATHER)
+    both = await asyncio.gather(*(counter.apply(parent) for parent in (MOTHER, FATHER)))
+    states = sorted([await counter.states(application_id) for application_id in both])
+    assert states == [["received"], ["received", "granted"]]
     assert await counter.office.events(enrolment_id) == ["parents-invited", "enrolment-received"]
 
 
