@@ -242,6 +242,11 @@ async def test_a_withdrawal_closes_the_application_once(counter: Counter) -> Non
     await counter.supply(application_id, file("birth_certificate"), message="Zu spät")
     assert await counter.states(application_id) == ["received", "withdrawn"]
     assert (await counter.what_happened(application_id))[-2:] == ["withdrawn-after-the-end", "supplied-late"]
+    kept = await counter.office.database.pool.fetchrow(
+        "SELECT message, (SELECT document FROM application_files) FROM application_supplements"
+    )
+    assert kept is not None
+    assert tuple(kept) == ("Zu spät", "birth-certificate"), "what a citizen sends is kept"
 
 
 async def test_a_question_is_withdrawn_with_its_application(counter: Counter) -> None:

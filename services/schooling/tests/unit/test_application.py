@@ -24,7 +24,7 @@ from schooling.domain.application import (
     Evidence,
     Ground,
     HandedInFile,
-    Stated,
+    Statement,
     school_id_of,
     school_key,
 )
@@ -140,7 +140,7 @@ def test_good_answers_say_which_child_and_which_schools() -> None:
     read = read_answers(PUBLISHED, answers, TODAY)
     assert read.wrong == frozenset()
     criteria = frozenset({Criterion.SIBLING, Criterion.WAY_TO_SCHOOL})
-    assert read.stated == Stated("Ada", "Öztürk", date(2020, 5, 1), NORTH, SOUTH, criteria, deferral=True)
+    assert read.stated == Statement("Ada", "Öztürk", date(2020, 5, 1), NORTH, SOUTH, criteria, deferral=True)
 
 
 def test_a_school_is_an_answer_whatever_its_id_begins_with() -> None:

@@ -58,6 +58,8 @@ _KINDS: Final[Mapping[str, Kind]] = {
     ApplicationState.REGISTERED: "success",
     ApplicationState.REFUSED: "danger",
 }
+_EVENTS: Final = (SUPPLIED_LATE, SUPPLIED_UNASKED, WITHDRAWN_LATE)
+"""What the history says that only an application's can."""
 _ENDINGS: Final = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 _MOST_CHILDREN: Final = 20
 """Of one person's children, as many as are shown."""
@@ -100,9 +102,6 @@ class ApplicationWords:
     def reasons(self, decision: Decision) -> tuple[str, ...]:
         """The reasons in the viewer's language."""
         return EnrolmentWords(self.viewer).reasons(decision)
-
-
-_EVENTS: Final = (SUPPLIED_LATE, SUPPLIED_UNASKED, WITHDRAWN_LATE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class Evidence(StrEnum):
     POWER_OF_ATTORNEY = "power-of-attorney"
     """Vollmacht of somebody who has custody."""
     GUARDIANSHIP = "guardianship"
-    """Bestallungsurkunde of a guardian or a curator (BGB §§ 1789, 1813)."""
+    """Bestellungsurkunde of a guardian or a curator (Vormundschaft, Pflegschaft)."""
 
 
 class Ground(StrEnum):
@@ -69,7 +69,7 @@ class HandedInFile:
 
 
 @dataclass(frozen=True)
-class Stated:
+class Statement:
     """What the answers say."""
 
     given_names: str
@@ -81,18 +81,18 @@ class Stated:
     deferral: bool
 
 
-def stated(sound: Mapping[str, Any]) -> Stated | None:
+def statement_of(sound: Mapping[str, Any]) -> Statement | None:
     """What answers say that are right by the rules of the form; None where one is not there without which nothing is said."""
     if not {"given_names", "family_name", "date_of_birth", "first_choice", "deferral"} <= sound.keys():
         return None
     second = sound.get("second_choice")
-    return Stated(
+    return Statement(
         given_names=sound["given_names"],
         family_name=sound["family_name"],
         date_of_birth=date.fromisoformat(sound["date_of_birth"]),
         first_choice=school_id_of(sound["first_choice"]),
         second_choice=None if second is None else school_id_of(second),
-        criteria=frozenset(Criterion(code) for code in sound.get("criteria", ())),
+        criteria=frozenset(one for one in Criterion if one in sound.get("criteria", ())),
         deferral=sound["deferral"],
     )
 

@@ -11,7 +11,7 @@ from amtsbus.procedures import answers as reading
 from amtsbus.procedures import store as procedures
 from amtsbus.procedures.declaration import ProcedureFile
 
-from schooling.domain.application import Application, Stated, stated
+from schooling.domain.application import Application, Statement, statement_of
 from schooling.domain.procedure import SCHOOL_REGISTRATION
 
 
@@ -27,7 +27,7 @@ class Read:
     """
 
     sound: Mapping[str, Any]
-    stated: Stated | None
+    stated: Statement | None
     wrong: frozenset[str]
     documents_period: Period
 
@@ -51,7 +51,7 @@ def read_answers(declared: ProcedureFile, answers: Mapping[str, Any], today: dat
     sound, problems = reading.read_all(declared.form, answers, today=today)
     fields = {field.key for page in declared.form.pages for field in page.fields}
     wrong = {problem.at.partition(".")[0] for problem in problems} & fields
-    said = stated(sound)
+    said = statement_of(sound)
     if said is not None and said.first_choice == said.second_choice:
         wrong.add("second_choice")  # also where a city's own file has no such check
     return Read(sound, None if wrong else said, frozenset(wrong), declared.documents_period.period)

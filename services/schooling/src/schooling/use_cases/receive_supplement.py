@@ -69,15 +69,14 @@ async def _take_over(application: Application, command: ReceiveSupplement, tx: T
 
 
 async def _pass_on(application: Application, command: ReceiveSupplement, tx: Tx) -> bool:
+    application.keep(command.files)
     documents, enrolment_id = frozenset(file.document for file in command.files), application.enrolment_id
-    if documents and enrolment_id is not None and await _supply(application, documents, enrolment_id, tx):
-        application.keep(command.files)
-        await store.save_application(tx, application)
-        return True
-    application.case.record(SUPPLIED_LATE, application.applicant, tx.clock.now())
+    taken_over = bool(documents and enrolment_id and await _supply(application, documents, enrolment_id, tx))
+    if not taken_over:
+        application.case.record(SUPPLIED_LATE, application.applicant, tx.clock.now())
+        log.info("supplement_came_late", case_id=str(application.application_id), state=application.state.value)
     await store.save_application(tx, application)
-    log.info("supplement_came_late", case_id=str(application.application_id), state=application.state.value)
-    return False
+    return taken_over
 
 
 async def _supply(application: Application, documents: frozenset[Document], enrolment_id: UUID, tx: Tx) -> bool:

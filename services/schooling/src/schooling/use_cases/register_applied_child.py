@@ -4,14 +4,14 @@ from amtsbus.casework.roles import Actor
 from amtsbus.postgres import Tx
 
 from schooling import reporting, store
-from schooling.domain.application import Application, Evidence, Stated
+from schooling.domain.application import Application, Evidence, Statement
 from schooling.domain.enrolment import Enrolment, Party, Target
 from schooling.domain.procedure import ApplicationAction, State
 from schooling.use_cases.register_child import RegisterChild, register_child
 from schooling.use_cases.resolve_wishes import StatedWishes
 
 
-async def register_if_known(application: Application, said: Stated, tx: Tx) -> None:
+async def register_if_known(application: Application, said: Statement, tx: Tx) -> None:
     """Register the child if the answers leave no doubt which one it is; else the application waits for the administration.
 
     It is a child in the applicant's custody, born on that day and called like that, the only one of which that is true, and
@@ -31,7 +31,7 @@ async def register_if_known(application: Application, said: Stated, tx: Tx) -> N
 async def register_applied_child(
     application: Application,
     enrolment: Enrolment,
-    said: Stated,
+    said: Statement,
     party: Party,
     evidence: Evidence | None,
     actor: Actor,
