@@ -330,6 +330,7 @@ TOLD: Mapping[str, Callable[[Mapping[str, Any]], set[str]]] = {
         ),
         _applicant,
     ),
+    **dict.fromkeys((f"schooling.{what}.v1" for what in ("answers-requested", "application-refused")), _applicant),
     **dict.fromkeys(
         (
             f"schooling.{what}.v1"

@@ -17,6 +17,7 @@ _SCHOOL = {
     "school_year": 2026,
 }
 _KOLLWITZ = {"school_id": str(UUID(int=8)), "name": "Käthe-Kollwitz-Schule"}
+_REGISTRATION = {"application_id": str(CASE), "applicant_id": str(PERSON), "reference": "SA-2026-000124"}
 
 EVENTS: dict[str, dict[str, Any]] = {
     "registration.resident-registered.v1": _MOVE
@@ -42,6 +43,9 @@ EVENTS: dict[str, dict[str, Any]] = {
     "schooling.entry-deferred.v1": _SCHOOL | {"until_school_year": 2027},
     "schooling.early-entry-requested.v1": _SCHOOL,
     "schooling.enrolment-withdrawn.v1": _SCHOOL | {"because": "moved-away"},
+    "schooling.answers-requested.v1": _REGISTRATION | {"due_on": "2026-03-16"},
+    "schooling.application-refused.v1": _REGISTRATION
+    | {"grounds": ["child-not-established"], "refused_on": "2026-03-20"},
     "offices.letter-written.v1": {
         "case_id": str(CASE),
         "person_id": str(PERSON),

@@ -231,6 +231,19 @@ class EnrolmentWithdrawn(Consumed, type="schooling.enrolment-withdrawn.v1"):
     because: Line
 
 
+class AnswersRequested(Consumed, type="schooling.answers-requested.v1"):
+    applicant_id: UUID
+    reference: Line
+    due_on: date
+
+
+class RegistrationRefused(Consumed, type="schooling.application-refused.v1"):
+    applicant_id: UUID
+    reference: Line
+    grounds: Codes
+    refused_on: date
+
+
 # -- offices -----------------------------------------------------------------------------------------------------
 
 

@@ -14,8 +14,9 @@ residents = Reader("registration.resident.events", group="notifications.resident
 postal_addresses = Reader("registration.postal-address.events", group="notifications.postal-addresses", compacted=True)
 permit_applications = Reader("permits.application.events", group="notifications.permit-applications")
 school_enrolments = Reader("schooling.enrolment.events", group="notifications.school-enrolments")
+school_applications = Reader("schooling.application.events", group="notifications.school-applications")
 
-READERS = (residents, postal_addresses, permit_applications, school_enrolments)
+READERS = (residents, postal_addresses, permit_applications, school_enrolments, school_applications)
 
 
 @postal_addresses(consumed.PostalAddressChanged)
@@ -57,6 +58,13 @@ TOLD: Sequence[tuple[Reader, Sequence[type[Consumed]]]] = (
             consumed.EntryDeferred,
             consumed.EarlyEntryRequested,
             consumed.EnrolmentWithdrawn,
+        ),
+    ),
+    (
+        school_applications,
+        (
+            consumed.AnswersRequested,
+            consumed.RegistrationRefused,
         ),
     ),
 )

@@ -1,5 +1,6 @@
 """A folder of procedures becomes what the office offers."""
 
+import asyncio
 import re
 import shutil
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 from amtsbus.ids import new_id
 from amtsbus.migrate import migrate
 from amtsbus.procedures.checking import read_office
-from amtsbus.procedures.publishing import REFUSED, ProcedureFolder, procedure_id
+from amtsbus.procedures.publishing import OFFERED, REFUSED, ProcedureFolder, procedure_id
 from amtsbus.procedures.store import newest
 from amtsbus.service import Running
 from offices.main import make
@@ -150,3 +151,49 @@ async def test_an_office_that_has_procedures_and_cases_keeps_them_when_they_move
         found = await newest(tx)
         assert (found["parrot"].version, found["parrot"].withdrawn) == (3, True)
         assert (await get(tx, case_id, "NW")).version == 3
+
+
+class Garden:
+    """What a department's database knows and its file does not: here, what the parrots may be called."""
+
+    def __init__(self, *words):
+        self.words = words
+
+    async def complete(self, declared, tx):
+        assert await tx.fetchval("SELECT true"), "it is asked in a transaction of the department"
+        if declared.key != "parrot":
+            return declared
+        return declared.model_copy(update={"words": self.words}) if self.words else None
+
+
+async def test_what_the_file_lacks_is_put_in_and_a_change_of_it_is_a_new_version(pets, folder, settings_of):
+    garden = Garden("Kakadu")
+    running = Running(settings_of(make("pets"), pets.database), pets.database)
+    task = ProcedureFolder("pets", folder, CATALOGUE, complete=garden.complete)
+    for words in (("Kakadu",), ("Kakadu",), ("Kakadu", "Ara"), (), ("Kakadu", "Ara")):
+        garden.words = words
+        await task.publish(running)
+    assert [one for one in await catalogue(pets) if one[1] == "parrot"] == [
+        ("procedure-published", "parrot", "1"),  # before there was anything to put in
+        ("procedure-published", "parrot", "2"),
+        ("procedure-published", "parrot", "3"),
+        ("procedure-withdrawn", "parrot", None),
+        ("procedure-published", "parrot", "3"),
+    ]
+    async with pets.database.transaction() as tx:
+        assert (await newest(tx))["parrot"].declared.words == ("Kakadu", "Ara")
+    assert OFFERED.labels("pets")._value.get() == 2
+
+
+async def test_a_worker_notices_by_itself_what_has_changed_in_its_database(pets, folder, settings_of):
+    garden = Garden("Kakadu")
+    running = Running(settings_of(make("pets"), pets.database), pets.database)
+    task = asyncio.create_task(ProcedureFolder("pets", folder, CATALOGUE, complete=garden.complete)(running))
+    try:
+        for version, words in (("2", ("Kakadu",)), ("3", ("Ara",))):
+            garden.words = words
+            while ("procedure-published", "parrot", version) not in await catalogue(pets):
+                assert not task.done()
+                await asyncio.sleep(0.05)
+    finally:
+        task.cancel()

@@ -1,22 +1,32 @@
 """The events that schooling publishes, and how what happened becomes them.
 
-One topic, keyed by the enrolment; ids, dates and schools only. The custodians are named by id so that notifications can write
-to each of them; the child's name is in no event.
+One topic of enrolments, keyed by the enrolment; ids, dates and schools only. The custodians are named by id so that notifications
+can write to each of them; the child's name is in no event. Another one of applications from the portal, as far as the applicant
+is written to about them. Beside them, in the words of every department, which service is offered in the portal and where the
+applications stand (`CATALOGUE`, `PROGRESS`).
 """
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+from amtsbus.casework.progress import Progress
 from amtsbus.events import Published
+from amtsbus.procedures.catalogue import Catalogue
 from pydantic import BaseModel, ConfigDict, Field
 
 from schooling.domain import events
+from schooling.domain.application import Application, Ground
 from schooling.domain.enrolment import Enrolment
 from schooling.domain.events import Document, EnrolmentEvent, WithdrawalCause
 
+OFFICE = "schooling"
+"""Our key among the city's offices."""
 TOPIC = "schooling.enrolment.events"
+APPLICATIONS = "schooling.application.events"
+PROGRESS = Progress(OFFICE)
+CATALOGUE = Catalogue(OFFICE)
 
 EnrolmentId = Annotated[
     UUID,
@@ -164,6 +174,38 @@ class EnrolmentWithdrawnV1(Published, type="schooling.enrolment-withdrawn.v1", t
     because: WithdrawalCause = Field(description="Why", examples=["moved-away"])
 
 
+ApplicationId = Annotated[
+    UUID,
+    Field(
+        description="The application; also the key and the subject of the event",
+        examples=["01980a52-7c1e-7d40-9a3b-52d1f5a0e007"],
+    ),
+]
+ApplicantId = Annotated[UUID, Field(description="Who applied", examples=["01980a52-7c1e-7d40-9a3b-52d1f5a0e003"])]
+ApplicationReference = Annotated[
+    str, Field(description="The reference number that letters quote (Aktenzeichen)", examples=["SA-2026-000124"])
+]
+
+
+class AnswersRequestedV1(Published, type="schooling.answers-requested.v1", topic=APPLICATIONS):
+    """The applicant is asked to check answers, or to hand in documents; which, the portal shows."""
+
+    application_id: ApplicationId
+    applicant_id: ApplicantId
+    reference: ApplicationReference
+    due_on: date = Field(description="Until when", examples=["2026-03-16"])
+
+
+class ApplicationRefusedV1(Published, type="schooling.application-refused.v1", topic=APPLICATIONS):
+    """Nobody is registered by the application. No ground says anything about a child of whom the applicant has no custody."""
+
+    application_id: ApplicationId
+    applicant_id: ApplicantId
+    reference: ApplicationReference
+    grounds: tuple[Ground, ...] = Field(description="Why", examples=[["child-not-established"]])
+    refused_on: date = Field(description="The day of the decision", examples=["2026-03-20"])
+
+
 _PUBLISHED: dict[type[EnrolmentEvent], type[Published]] = {
     events.ParentsInvited: ParentsInvitedV1,
     events.EnrolmentReceived: EnrolmentReceivedV1,
@@ -175,7 +217,7 @@ _PUBLISHED: dict[type[EnrolmentEvent], type[Published]] = {
     events.EarlyEntryRequested: EarlyEntryRequestedV1,
     events.EnrolmentWithdrawn: EnrolmentWithdrawnV1,
 }
-PUBLISHED: tuple[type[Published], ...] = tuple(_PUBLISHED.values())
+PUBLISHED: tuple[type[Published], ...] = (*_PUBLISHED.values(), AnswersRequestedV1, ApplicationRefusedV1)
 
 
 def published(enrolment: Enrolment, happened: Iterable[EnrolmentEvent]) -> list[Published]:
@@ -191,3 +233,21 @@ def published(enrolment: Enrolment, happened: Iterable[EnrolmentEvent]) -> list[
         "school_year": enrolment.school_year,
     }
     return [_PUBLISHED[type(event)].model_validate(identity | vars(event), from_attributes=True) for event in happened]
+
+
+def answers_requested(application: Application, due_on: date) -> Published:
+    """The applicant is written to, because something is asked."""
+    return AnswersRequestedV1(**_identity(application), due_on=due_on)
+
+
+def application_refused(application: Application, grounds: Iterable[Ground], refused_on: date) -> Published:
+    """The applicant is written to, because the application is refused."""
+    return ApplicationRefusedV1(**_identity(application), grounds=tuple(grounds), refused_on=refused_on)
+
+
+def _identity(application: Application) -> dict[str, Any]:
+    return {
+        "application_id": application.application_id,
+        "applicant_id": application.applicant_id,
+        "reference": application.case.reference,
+    }

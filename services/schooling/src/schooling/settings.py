@@ -1,10 +1,10 @@
 """What differs between two deployments of schooling, beside what every service needs to know."""
 
-from amtsbus.settings import Settings
+from amtsbus.documents import DocumentSettings
 from pydantic import Field
 
 
-class SchoolingSettings(Settings):
+class SchoolingSettings(DocumentSettings):
     """`SCHOOLING_INVITATION_BATCH`, `SCHOOLING_INVITATION_POLL_SECONDS`. The numbers of the law are data: `enrolment_rules`."""
 
     invitation_batch: int = Field(50, ge=1, le=500, description="Children invited in one transaction")

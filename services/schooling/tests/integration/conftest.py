@@ -15,11 +15,15 @@ from amtsbus.events import EventMeta
 from amtsbus.ids import new_id
 from amtsbus.kafka import headers_of
 from amtsbus.postgres import Database
+from amtsbus.service import Running
+from amtsbus.settings import Settings
 from amtsbus.testing.browsing import Browser
 from amtsbus.testing.tokens import ApiClient
 from schooling.main import SERVICE
 from schooling.use_cases.invite_cohort import invite_cohort
 from schooling.use_cases.take_in_child import TakeInChild, take_in_child
+
+from .handing_in import Counter
 
 FIVE_YEARS_OLD = date(2020, 5, 1)
 """School year 2026; the tests' clock stands at 2 March 2026."""
@@ -196,3 +200,13 @@ async def lena(clara: Browser) -> AsyncIterator[Browser]:
     async with clara.another() as browser:
         await browser.log_in(Role.LEAD, sub="lena-lead", name="Lena Demo")
         yield browser
+
+
+@pytest.fixture
+async def counter(office: Office, settings_of: Callable[..., Settings]) -> Counter:
+    """The office with two schools, and its service in the portal."""
+    for name in ("Demo-Schule A", "Demo-Schule B"):
+        await office.school(name, places=50)
+    made = Counter(office)
+    await made.publish(Running(settings_of(SERVICE, office.database), office.database))
+    return made

@@ -9,11 +9,21 @@ from amtsbus.web import Web
 from schooling.desk import DESK_LANGUAGES
 from schooling.desk.words import KEYS
 from schooling.domain.enrolment import DOCUMENTS_PERIOD, REGISTRATION_PERIOD
-from schooling.domain.procedure import PRIMARY_ENROLMENT, State
+from schooling.domain.procedure import (
+    PRIMARY_ENROLMENT,
+    SCHOOL_REGISTRATION,
+    ApplicationAction,
+    ApplicationState,
+    State,
+)
 from schooling.domain.reasons import Reason
+from schooling.use_cases.receive_supplement import SUPPLIED_LATE, SUPPLIED_UNASKED
+from schooling.use_cases.receive_withdrawal import WITHDRAWN_LATE
 
 BUILT = (
     *("schooling.state.", "schooling.action.", "schooling.next.", "schooling.period.", "schooling.reason."),
+    *(f"schooling.application.{kind}." for kind in ("state", "action", "next", "period", "event")),
+    "schooling.identification.",
     *KEYS.values(),
 )
 
@@ -30,6 +40,12 @@ def _wanted() -> Iterator[str]:
     yield from (f"schooling.period.{kind}" for kind in (REGISTRATION_PERIOD, DOCUMENTS_PERIOD))
     yield from (f"schooling.reason.{reason}" for reason in Reason)
     yield from (f"schooling.next.{state}" for state in set(State) - PRIMARY_ENROLMENT.final - {State.EXPECTED})
+    yield from (f"schooling.application.state.{state}" for state in ApplicationState)
+    yield from (f"schooling.application.action.{action}" for action in ApplicationAction)
+    yield from (f"schooling.application.next.{state}" for state in set(ApplicationState) - SCHOOL_REGISTRATION.final)
+    yield f"schooling.application.period.{DOCUMENTS_PERIOD}"
+    yield from (f"schooling.application.event.{what}" for what in (SUPPLIED_LATE, SUPPLIED_UNASKED, WITHDRAWN_LATE))
+    yield from (f"schooling.identification.{level}" for level in ("none", "basic", "substantial", "high"))
     yield from (f"{beginning}{code}" for kind, beginning in KEYS.items() for code in kind)
 
 

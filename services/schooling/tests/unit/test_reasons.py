@@ -13,6 +13,9 @@ NUMBERS = {
     Reason.NOT_READY: (),
     Reason.DEFERRED_ON_APPLICATION: ("school_year",),
     Reason.DEFERRED_EX_OFFICIO: ("school_year",),
+    Reason.CHILD_NOT_ESTABLISHED: (),
+    Reason.ALREADY_REGISTERED: (),
+    Reason.NOT_THIS_YEAR: (),
 }
 WITH_CRITERIA = (Reason.CRITERIA, Reason.AHEAD)
 

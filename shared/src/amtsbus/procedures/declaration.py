@@ -228,7 +228,7 @@ class ChoiceField(_Field):
     """One of some answers, or several of them (then it is a list in conditions)."""
 
     type: Literal["choice"]
-    options: tuple[Option, ...] = Field(min_length=2, max_length=60)
+    options: tuple[Option, ...] = Field(min_length=2, max_length=300)
     several: bool = False
 
 

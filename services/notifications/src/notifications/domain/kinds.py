@@ -88,6 +88,9 @@ _TELLS: Mapping[str, Kind] = {
     "schooling.entry-deferred.v1": Kind("schooling.entry-deferred", _custodians, Remedy.OBJECTION),
     "schooling.early-entry-requested.v1": Kind("schooling.early-entry-requested", _custodians),
     "schooling.enrolment-withdrawn.v1": Kind("schooling.enrolment-withdrawn", _custodians),
+    # applications from the portal that have not become the registration of a child
+    "schooling.answers-requested.v1": Kind("schooling.answers-requested", _applicant),
+    "schooling.application-refused.v1": Kind("schooling.application-refused", _applicant, Remedy.ACTION),
     # offices: their letters lie in the portal, and are announced here; what can be done against a decision is said there
     "offices.letter-written.v1": Kind("offices.letter-written", _person_with_a_name),
 }

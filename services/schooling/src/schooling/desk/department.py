@@ -15,12 +15,13 @@ from amtsbus.errors import ForbiddenError
 from amtsbus.postgres import Tx
 
 from schooling import store
+from schooling.desk import applications
 from schooling.desk.actions import Sent, Shown, carry_out, offered, said_places
 from schooling.desk.words import EnrolmentWords, kind_of
 from schooling.domain.child import Child
 from schooling.domain.enrolment import Enrolment, Party, Target, admit
 from schooling.domain.events import Document
-from schooling.domain.procedure import PRIMARY_ENROLMENT, State
+from schooling.domain.procedure import PRIMARY_ENROLMENT, SCHOOL_REGISTRATION, State
 from schooling.domain.rules import Criterion, School, starts_on
 
 COHORTS_AHEAD = 2
@@ -28,7 +29,11 @@ COHORTS_AHEAD = 2
 
 
 class SchoolingDesk:
-    """The school administration, for `amtsbus.desk`. Its files hold no text and no documents: only what was shown, and when."""
+    """The school administration, for `amtsbus.desk`.
+
+    The files of enrolments hold no text and no documents: only what was shown, and when. Applications from the portal are cases
+    of their own, see `applications`.
+    """
 
     name = "schooling"
     title: Mapping[str, str] = MappingProxyType({"de": "Schulverwaltung", "en": "School administration"})
@@ -36,24 +41,31 @@ class SchoolingDesk:
 
     # Lists
 
-    async def procedures(self, tx: Tx, viewer: Viewer) -> Sequence[tuple[str, str]]:  # noqa: ARG002 - there is one
-        """First enrolment, which is all that there is."""
-        return [(PRIMARY_ENROLMENT.key, viewer.say("schooling.procedure"))]
+    async def procedures(self, tx: Tx, viewer: Viewer) -> Sequence[tuple[str, str]]:  # noqa: ARG002 - they are in no table
+        """First enrolment, and what comes from the portal before it is known whose it is."""
+        return [
+            (PRIMARY_ENROLMENT.key, viewer.say("schooling.procedure")),
+            (SCHOOL_REGISTRATION.key, viewer.say("schooling.application")),
+        ]
 
     async def states(self, tx: Tx, viewer: Viewer) -> Sequence[tuple[str, str]]:  # noqa: ARG002 - they are in no table
         """In the order in which an enrolment comes through them; `expected` is on the way and never kept."""
         words = EnrolmentWords(viewer)
-        return [(state.value, words.state(state)) for state in State if state is not State.EXPECTED]
+        of_enrolments = [(state.value, words.state(state)) for state in State if state is not State.EXPECTED]
+        return [*of_enrolments, *applications.states(viewer)]
 
     async def find(self, tx: Tx, words: str, limit: int) -> list[UUID]:
         """By reference, or by the child's name."""
-        return await store.find(tx, words, limit)
+        found = await store.find(tx, words, limit)
+        return (found + await store.find_applications(tx, words, limit))[:limit]
 
     async def in_words(self, tx: Tx, cases: Sequence[ListedCase], viewer: Viewer) -> Mapping[UUID, CaseInWords]:
-        """One query, however many they are."""
-        rows, words = await store.rows_of(tx, [case.case_id for case in cases]), EnrolmentWords(viewer)
-        found = {}
-        for case in cases:
+        """One query of each kind, however many they are."""
+        applied = [case for case in cases if case.procedure_key == SCHOOL_REGISTRATION.key]
+        enrolled = [case for case in cases if case.procedure_key == PRIMARY_ENROLMENT.key]
+        rows, words = await store.rows_of(tx, [case.case_id for case in enrolled]), EnrolmentWords(viewer)
+        found = await applications.in_words(tx, applied, viewer)
+        for case in enrolled:
             row = rows[case.case_id]
             found[case.case_id] = CaseInWords(
                 applicant=f"{row.given_names} {row.family_name}",
@@ -68,11 +80,13 @@ class SchoolingDesk:
     # One case
 
     async def sheet(self, tx: Tx, case_id: UUID, viewer: Viewer) -> Sheet:
-        """The enrolment.
+        """The enrolment, or the application.
 
         Raises:
             ForbiddenError: it is the viewer's own child's.
         """
+        if await store.is_application(tx, case_id):
+            return await applications.sheet(tx, case_id, viewer)
         enrolment = await store.enrolment(tx, case_id)
         actor = admit(Party(viewer.actor, viewer.person_id), enrolment.child)
         if Role.CITIZEN in actor.roles:
@@ -81,6 +95,7 @@ class SchoolingDesk:
 
     async def _sheet(self, tx: Tx, enrolment: Enrolment, actor: Actor, words: EnrolmentWords) -> Sheet:
         case, child = enrolment.case, enrolment.child
+        references = await store.references_of_applications(tx, case.case_id)
         shown = Shown(enrolment, actor, await store.school_places(tx, enrolment.school_year), words)
         return Sheet(
             case=case,
@@ -89,7 +104,7 @@ class SchoolingDesk:
             applicant=f"{child.given_names} {child.family_name}",
             kind=kind_of(case.state),
             next_step=next_step(case.state, words.viewer),
-            facts=tuple(_facts(enrolment, words)),
+            facts=tuple(_facts(enrolment, references, words)),
             answers=(_child(child, words), *_wishes(enrolment, words)),
             problems=tuple(_problems(enrolment, words)),
             documents=None,
@@ -101,16 +116,22 @@ class SchoolingDesk:
 
     async def act(self, tx: Tx, case_id: UUID, version: int, action: str, form: Filled, viewer: Viewer) -> None:
         """Carry out what a form asks for."""
+        if await store.is_application(tx, case_id):
+            await applications.act(tx, case_id, version, action, form, viewer)
+            return
         target = Target(case_id, version, Party(viewer.actor, viewer.person_id))
         await carry_out(Sent(action, form, target, viewer), tx)
 
     # For the operator
 
     async def conditions(self, tx: Tx, viewer: Viewer) -> list[Condition]:
-        """How far the invitations of the coming cohorts are; in numbers, since an operator sees no child."""
+        """How far the invitations of the coming cohorts are, in numbers, since an operator sees no child."""
         today, words = tx.clock.today(), EnrolmentWords(viewer)
         years = [today.year + nth for nth in range(COHORTS_AHEAD + 1) if today < starts_on(today.year + nth)]
-        return [await self._cohort(tx, school_year, words) for school_year in years]
+        return [
+            *[await self._cohort(tx, school_year, words) for school_year in years],
+            await applications.offer(tx, viewer),
+        ]
 
     async def _cohort(self, tx: Tx, school_year: int, words: EnrolmentWords) -> Condition:
         say = words.viewer.say
@@ -138,10 +159,12 @@ def next_step(state: str, viewer: Viewer) -> str:
     return viewer.say(f"schooling.next.{state}")
 
 
-def _facts(enrolment: Enrolment, words: EnrolmentWords) -> Iterator[tuple[str, str]]:
+def _facts(enrolment: Enrolment, references: Sequence[str], words: EnrolmentWords) -> Iterator[tuple[str, str]]:
     say = words.viewer.say
     yield say("schooling.fact.school_year"), words.school_year(enrolment.school_year)
     yield say("schooling.fact.early_entry"), words.yes(enrolment.early_entry)
+    if references:
+        yield say("schooling.application"), ", ".join(references)
     if enrolment.accepted_by is not None:
         yield say("schooling.fact.accepted_by"), enrolment.accepted_by.name
     if enrolment.report_seen:

@@ -11,6 +11,7 @@ from amtsbus.desk import Viewer
 from amtsbus.desk.due import Kind
 from amtsbus.web.languages import written_date
 
+from schooling.domain.application import Evidence, Ground
 from schooling.domain.enrolment import RefusalGround
 from schooling.domain.events import Document, WithdrawalCause
 from schooling.domain.procedure import State
@@ -27,10 +28,12 @@ KEYS: Final[Mapping[type[StrEnum], str]] = {
     Document: "schooling.document.",
     RefusalGround: "schooling.ground.",
     WithdrawalCause: "schooling.cause.",
+    Evidence: "schooling.evidence.",
+    Ground: "schooling.reason.",
 }
 """What the keys of each kind of code begin with in the files of the languages."""
 _REASONS: Final[Mapping[str, StrEnum]] = {
-    code.value: code for kind in (RefusalGround, WithdrawalCause) for code in kind
+    code.value: code for kind in (RefusalGround, WithdrawalCause, Evidence, Ground) for code in kind
 }
 """The codes that a line of the history gives as its reason."""
 
@@ -71,9 +74,9 @@ class EnrolmentWords:
         return None
 
     def reason(self, entry: HistoryEntry) -> str | None:
-        """Why: always a code, since nobody can write anything here."""
-        code = _REASONS.get(entry.reason or "")
-        return None if code is None else self.code(code)
+        """Why: always codes, since nobody can write anything here."""
+        codes = [_REASONS[code] for code in (entry.reason or "").split(", ") if code in _REASONS]
+        return " ".join(self.code(code) for code in codes) or None
 
     def reasons(self, decision: Decision) -> tuple[str, ...]:
         """The reasons in the viewer's language."""

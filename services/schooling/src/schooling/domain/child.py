@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
-from unicodedata import category
+from unicodedata import category, combining, normalize
 from uuid import UUID
 
 from amtsbus.errors import RuleViolationError
@@ -97,3 +97,18 @@ class Child:
     def in_custody_of(self, person_id: UUID | None) -> bool:
         """Whether this person may act for the child."""
         return person_id is not None and person_id in self.custodian_ids
+
+    def is_called(self, given_names: str, family_name: str) -> bool:
+        """Whether this can be what its parents call it: some of its given names and its family name.
+
+        Case, accents and hyphens make no difference; ß is ss.
+        """
+        given = set(_words(given_names))
+        return (
+            bool(given) and given <= set(_words(self.given_names)) and _words(family_name) == _words(self.family_name)
+        )
+
+
+def _words(name: str) -> list[str]:
+    plain = "".join(sign for sign in normalize("NFKD", name.casefold()) if not combining(sign))
+    return plain.replace("-", " ").split()

@@ -1,4 +1,7 @@
-"""The procedure of first enrolment in a primary school (Schulanmeldung): states, and who may move a case between them."""
+"""The procedure of first enrolment in a primary school (Schulanmeldung): states, and who may move a case between them.
+
+An application from the portal is a procedure of its own, which ends when it is known which child it is about.
+"""
 
 from enum import StrEnum
 
@@ -48,3 +51,51 @@ PRIMARY_ENROLMENT = Procedure(
     ),
     final=frozenset({State.DEFERRED, State.WITHDRAWN}),
 )
+
+
+class ApplicationState(StrEnum):
+    """Where an application from the portal stands."""
+
+    UNMATCHED = "unmatched"  # received; which child it is about is not settled
+    ASKED = "asked"  # the applicant is to correct or to hand in something
+    REGISTERED = "registered"  # it has become the registration of a child; see that child's enrolment
+    REFUSED = "refused"
+    TAKEN_BACK = "taken-back"
+
+
+class ApplicationAction(StrEnum):
+    """What can be done with it; as the procedure file calls it."""
+
+    REQUEST_DOCUMENTS = "request-documents"
+    SUPPLY_DOCUMENTS = "supply-documents"
+    SUPPLY_SOME_DOCUMENTS = "supply-some-documents"
+    REGISTER = "register"
+    REFUSE = "refuse"
+    WITHDRAW = "withdraw"
+
+
+_APPLICANT = frozenset({Role.CITIZEN})
+_SYSTEM_OR_STAFF = _STAFF | {SYSTEM}
+_OPEN = (ApplicationState.UNMATCHED, ApplicationState.ASKED)
+
+
+def _steps_of_an_application() -> tuple[Transition, ...]:
+    A, S = ApplicationAction, ApplicationState  # noqa: N806 - a table reads better in short
+    return (
+        Transition(A.REQUEST_DOCUMENTS, (S.UNMATCHED,), S.ASKED, by=_SYSTEM_OR_STAFF),
+        Transition(A.SUPPLY_DOCUMENTS, (S.ASKED,), S.UNMATCHED, by=_APPLICANT),
+        Transition(A.SUPPLY_SOME_DOCUMENTS, (S.ASKED,), S.ASKED, by=_APPLICANT),
+        Transition(A.REGISTER, _OPEN, S.REGISTERED, by=_SYSTEM_OR_STAFF),
+        Transition(A.REFUSE, _OPEN, S.REFUSED, by=_STAFF, needs_reason=True),
+        Transition(A.WITHDRAW, _OPEN, S.TAKEN_BACK, by=_APPLICANT),
+    )
+
+
+SCHOOL_REGISTRATION = Procedure(
+    key="school-registration",
+    reference_prefix="SA",
+    initial=ApplicationState.UNMATCHED,
+    transitions=_steps_of_an_application(),
+    final=frozenset({ApplicationState.REGISTERED, ApplicationState.REFUSED, ApplicationState.TAKEN_BACK}),
+)
+"""Parents register their child in the portal. `PRIMARY_ENROLMENT` is what follows from it."""

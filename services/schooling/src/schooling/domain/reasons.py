@@ -25,6 +25,9 @@ class Reason(StrEnum):
     NOT_READY = "not-ready"
     DEFERRED_ON_APPLICATION = "deferred-on-application"
     DEFERRED_EX_OFFICIO = "deferred-ex-officio"
+    CHILD_NOT_ESTABLISHED = "child-not-established"
+    ALREADY_REGISTERED = "already-registered"
+    NOT_THIS_YEAR = "not-this-year"
 
 
 _SENTENCES: Final[Mapping[Reason, str]] = {
@@ -42,6 +45,11 @@ _SENTENCES: Final[Mapping[Reason, str]] = {
         "Entry into school is deferred to the school year beginning in {school_year}, ex officio; "
         "the school doctor's report was seen."
     ),
+    Reason.CHILD_NOT_ESTABLISHED: (
+        "The answers and the evidence do not show which child the applicant can register (Elternrecht, BGB §§ 1626, 1629)."
+    ),
+    Reason.ALREADY_REGISTERED: "The child has been registered already.",
+    Reason.NOT_THIS_YEAR: "By the date of birth that was given, no registration is due at present.",
 }
 
 
