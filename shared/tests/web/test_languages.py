@@ -61,7 +61,7 @@ async def test_a_language_is_chosen_on_every_page_and_remembered(browser: Browse
 
 async def test_plain_german_is_german_and_falls_back_on_it(browser: Browser):
     await browser.open("/")
-    page = await browser.follow("Leichte Sprache")
+    page = await browser.follow("Einfache Sprache")
     assert (page.language, page.heading) == ("de", "Schwimm-Bäder der Demo-Stadt")
     assert "Bahnen sind gebucht" in page.text
     assert page.response.headers["content-language"] == "de"
@@ -78,7 +78,7 @@ async def test_plain_german_is_offered_only_where_there_is_some(browse, database
     browser = await browse(replace(BATHS, web=replace(WEB, languages=folder)), database)
     page = await browser.open("/?language=plain")
     assert page.heading == "Bäder der Demo-Stadt"
-    assert "Leichte Sprache" not in page.links
+    assert "Einfache Sprache" not in page.links
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from amtsbus.clock import BERLIN
 from amtsbus.web.errors import CatalogueError
 
 Language = Literal["de", "en", "plain"]
-"""German, English, and Plain German (Leichte Sprache)."""
+"""German, English, and Plain German (Einfache Sprache)."""
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
-NAMES: Final[Mapping[str, str]] = {"de": "Deutsch", "en": "English", "plain": "Leichte Sprache"}
+NAMES: Final[Mapping[str, str]] = {"de": "Deutsch", "en": "English", "plain": "Einfache Sprache"}
 """What a language calls itself."""
 OF_KIT: Final = Path(__file__).parent / "languages"
 
