@@ -30,3 +30,6 @@ CITY = Targets(
     mailer="notifications",
     witness="witness",
 )
+
+QUIET = ("schooling.application.events",)
+"""Topics on which the campaign's city tells nothing, and which nobody hurts therefore: it has no portal that hands anything in."""
