@@ -32,4 +32,4 @@ CITY = Targets(
 )
 
 QUIET = ("schooling.application.events",)
-"""Topics on which the campaign's city tells nothing, and which nobody hurts therefore: it has no portal that hands anything in."""
+"""Topics on which the campaign's city tells nothing, so nobody hurts them: it has no portal that hands anything in."""
