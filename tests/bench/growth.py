@@ -172,7 +172,8 @@ def _reached(counter: Any, count: float) -> Callable[[], Awaitable[bool]]:
 async def city(servers: Servers, urls: tuple[str, str], size: int) -> AsyncIterator[City]:
     """The services of one size, at work."""
     prefix = f"growth-{uuid4().hex[:8]}."
-    await create_topics(servers.kafka, [prefix + TOPIC, prefix + PARCELS], partitions=6)
+    told = {event.topic for event in load_service("permits").published}
+    await create_topics(servers.kafka, [prefix + topic for topic in (*sorted(told), PARCELS)], partitions=6)
     issuer = TestIssuer()
     async with AsyncExitStack() as stack:
         clients, databases, loaded = [], [], []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import httpx
 import pytest
 import pytest_asyncio
 from amtsbus.procedures.checking import read_office
@@ -47,6 +48,8 @@ async def _go_all_the_way(town: RunningTown, name: str, declared: ProcedureFile)
 async def _decide(town: RunningTown, office: str, case_id: str) -> None:
     async with CityBrowser(town, f"clerk-{office}", office=office) as clerk:
         page = await clerk.open(f"/cases/{case_id}")
+        assert page.status == httpx.codes.OK, page
+        assert page.path.endswith(f"/cases/{case_id}"), page
         assert "Unterlagen angefordert" not in page.text, f"the office misses something that the portal did not: {page}"
         if clerk.form_of(page, "grant") is not None:
             await clerk.act(case_id, "grant", reasons=REASON)
@@ -54,6 +57,8 @@ async def _decide(town: RunningTown, office: str, case_id: str) -> None:
             await clerk.act(case_id, "propose-grant", reasons=REASON)
             async with CityBrowser(town, f"lead-{office}", office=office) as lead:
                 await lead.act(case_id, "confirm-grant")
+        else:
+            raise AssertionError(f"nothing can be decided: {page}")
         page = await clerk.open(f"/cases/{case_id}")
         assert "nichts mehr" in page.text, f"not decided: {page}"
 
