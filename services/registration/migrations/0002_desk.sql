@@ -66,5 +66,5 @@ CREATE INDEX case_words_found ON case_words USING gin (array_to_tsvector(string_
 
 -- The cases that clerks may not know of are looked for among the blocks in force.
 CREATE INDEX disclosure_blocks_in_force ON disclosure_blocks (valid_until, person_id);
--- The clerk who has proposed a block sees it until it is decided.
-CREATE INDEX disclosure_block_requests_by ON disclosure_block_requests (requested_by);
+-- Nobody proposes a block for the same person twice at once.
+CREATE INDEX disclosure_block_requests_of_person ON disclosure_block_requests (person_id);

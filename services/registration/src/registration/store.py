@@ -565,6 +565,13 @@ async def add_declaration(
         ids,
         list(adult_ids),
     )
+    if isinstance(declaration, MoveIn) and declaration.declarant.data.search_key:
+        # The database cannot spell names as the register does; as soon as somebody is in it, it takes the words from there.
+        await tx.execute(
+            "UPDATE case_words SET search = search || ' ' || $2 WHERE case_id = $1",
+            case_id,
+            declaration.declarant.data.search_key,
+        )
 
 
 async def replace_content(tx: Tx, case_id: UUID, procedure_key: str, declaration: Declaration) -> None:

@@ -216,6 +216,8 @@ async def test_what_a_clerk_has_to_look_at_is_said_in_words(clara: Browser, offi
     case = await office.submit("move-ins", known, office.clerk)
     page = await clara.open(f"/cases/{case['case_id']}")
     assert "Ayşe Müller: Die Angaben weichen vom Melderegister ab (Familienname)." in page.text
+    assert "Hinweis für die Prüfung vermerkt" in page.text
+    assert "differs" not in page.text, "the page says it in the reader's language"
 
 
 async def test_a_case_is_handed_over_and_given_back(clara: Browser, lena: Browser, office: Office) -> None:
@@ -311,6 +313,12 @@ async def test_a_declaration_is_found_by_name_however_spelled_and_by_its_referen
         await clara.open("/")
         page = await clara.submit({"Aktenzeichen oder Name": words}, button="Suchen")
         assert len(page.soup.select("[data-row]")) == int(finds)
+
+
+async def test_a_declarant_whom_the_register_does_not_know_yet_is_found_in_its_spelling(office: Office) -> None:
+    await declared(office, persons=[a_person("Łukasz", "Ðemo-Bjørn", is_declarant=True)])
+    for words in ("lukasz", "łuk", "demo", "bjorn", "Bjørn lukasz"):
+        assert await found(office, words) == 1, words
 
 
 async def test_a_case_is_found_by_the_new_name_of_who_declared_and_not_by_the_old_one(office: Office) -> None:

@@ -81,7 +81,7 @@ async def test_whoever_proposed_it_does_not_grant_it(lena: Browser, office: Offi
     page = await lena.follow(reference)
     assert offered(page) == {REFUSE}
     form = next(form for form in page.forms if form.button(REFUSE))
-    form.tag["action"] = form.tag["action"].replace("/refuse", "/confirm-grant")
+    form.tag["action"] = str(form.tag["action"]).replace("/refuse", "/confirm-grant")
     assert (await lena.send(form)).status == 409
     assert await office.database.pool.fetchval("SELECT count(*) FROM disclosure_blocks") == 0
 

@@ -182,6 +182,7 @@ class Sheet:
         actions: what the viewer may do now, and nothing else.
         text_language: in which language the applicant is written to.
         has_notes: whether notes can be written into its file at all.
+        own_notes: whether notes that the service has written by itself are shown; not where the page says the same in words.
     """
 
     case: Case
@@ -199,6 +200,7 @@ class Sheet:
     actions: tuple[Action, ...] = ()
     text_language: str = "de"
     has_notes: bool = True
+    own_notes: bool = True
 
 
 class Filled(Protocol):

@@ -75,6 +75,7 @@ class DeclarationPage:
             tables=(self._persons(), self._duplicates()),
             actions=tuple(offered(shown)),
             has_notes=False,
+            own_notes=False,
         )
 
     def _facts(self) -> Iterator[tuple[str, str]]:

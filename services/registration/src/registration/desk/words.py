@@ -66,9 +66,9 @@ class RegistrationWords:
         """Nothing here costs anything, so there is no word for a fee."""
         return kind
 
-    def event(self, entry: HistoryEntry) -> str | None:  # noqa: ARG002 - every case knows all of its lines
-        """Nothing happens to a declaration that not every case knows."""
-        return None
+    def event(self, entry: HistoryEntry) -> str | None:
+        """What the service has noted by itself stands at the head of the page, see `sheets`."""
+        return self.viewer.say("registration.noted") if entry.what == "noted" else None
 
     def reason(self, entry: HistoryEntry) -> str | None:
         """Why, as somebody wrote it; what the daily round writes is for its log."""

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from amtsbus.casework import store as cases
 from amtsbus.casework.case import Case
 from amtsbus.casework.periods import CasePeriod
+from amtsbus.casework.roles import Actor
 from amtsbus.desk import history, month, reads, standard, text_blocks, watching, work_list
 from amtsbus.desk.department import Action, CaseInWords, Department, Field, Filled, MistakesError, Sheet, Viewer
 from amtsbus.desk.discretion import hidden_from
@@ -216,7 +217,9 @@ async def show(
         month=_month(case, sheet, department.land, viewer, shown_month),
         timeline=history.in_words(reversed(await cases.history(tx, case.case_id)), case, sheet.words, viewer),
         notes=[
-            (one, history.who(one.written_by, case.applicant_id, viewer)) for one in await cases.notes(tx, case.case_id)
+            (one, history.who(one.written_by, case.applicant_id, viewer))
+            for one in await cases.notes(tx, case.case_id)
+            if sheet.own_notes or one.written_by != Actor.system().subject
         ],
         decisions=[(one, history.who(one.decided_by, case.applicant_id, viewer)) for one in case.decisions],
         related=related,
