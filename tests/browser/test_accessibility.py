@@ -141,7 +141,7 @@ async def test_the_desk_of_a_caseworker_is_accessible(window, citizen, look):
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("department", ["permits", "schooling"])
+@pytest.mark.parametrize("department", ["permits", "schooling", "registration"])
 @pytest.mark.parametrize(("role", "path"), [("clerk", "/?scope=all"), ("lead", "/lead"), ("operator", "/operations")])
 async def test_the_desk_of_a_department_with_code_of_its_own_is_accessible(window, department, role, path, look):
     one = await window(**LOOKS[look])

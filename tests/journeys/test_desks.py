@@ -7,7 +7,7 @@ from tests.browser.walking import CityBrowser
 
 from .conftest import RunningTown
 
-DEPARTMENTS = ("permits", "schooling")
+DEPARTMENTS = ("permits", "schooling", "registration")
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -25,5 +25,5 @@ async def test_the_demo_staff_log_in_at_their_desk(town: RunningTown, department
 
 @pytest.mark.parametrize("department", DEPARTMENTS)
 async def test_the_staff_of_another_department_are_nobody_there(town: RunningTown, department: str) -> None:
-    async with CityBrowser(CityTown(town.home), "clerk-registration", office=department) as browser:
+    async with CityBrowser(CityTown(town.home), "clerk-notifications", office=department) as browser:
         assert (await browser.open("/")).status == 403

@@ -89,7 +89,7 @@ class RequestsDesk:
     async def states(self, tx: Tx, viewer: Viewer) -> Sequence[tuple[str, str]]:
         return [(state, state) for state in sorted(REQUESTS.states)]
 
-    async def find(self, tx: Tx, words: str, limit: int) -> list[UUID]:
+    async def find(self, tx: Tx, words: str, limit: int, viewer: Viewer) -> list[UUID]:
         found = [key for key, name in self.names.items() if name.lower().startswith(words.lower())]
         of_reference = await tx.fetch("SELECT case_id FROM amtsbus.cases WHERE reference = $1", words)
         return [*found, *(row["case_id"] for row in of_reference)][:limit]

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from amtsbus.auth import Role
 from amtsbus.casework import store as cases
+from amtsbus.casework.roles import Actor
 from amtsbus.desk import text_blocks
 
 from ..casework.requests import CITIZEN, MIRA, REQUESTS
@@ -277,3 +278,24 @@ async def test_what_a_department_does_not_keep_is_not_said_to_be_missing(clara, 
 
 def _headings(page):
     return {heading.get_text(strip=True) for heading in page.main.find_all("h2")}
+
+
+async def test_a_department_can_say_in_words_what_its_service_has_noted(browser, request_, database, desk, monkeypatch):
+    case_id = await request_()
+    async with database.transaction() as tx:
+        case = await cases.get(tx, case_id, REQUESTS)
+        case.note("noted by itself", Actor.system(), tx.clock.now())
+        case.note("noted by Clara", Actor("clara", frozenset({Role.CLERK})), tx.clock.now())
+        await cases.save(tx, case)
+    await browser.log_in(Role.CLERK, sub="clara")
+    page = await browser.open(f"/cases/{case_id}")
+    assert "noted by itself" in page.text
+    whole = desk.sheet
+
+    async def sheet(*arguments):
+        return replace(await whole(*arguments), own_notes=False)
+
+    monkeypatch.setattr(desk, "sheet", sheet)
+    page = await browser.open(f"/cases/{case_id}")
+    assert "noted by Clara" in page.text
+    assert "noted by itself" not in page.text

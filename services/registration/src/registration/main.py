@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from amtsbus import replay_requests
+from amtsbus.desk import desk_of
 from amtsbus.service import Service
 
 from registration.daily import daily_round, deadlines
+from registration.desk import DESK_LANGUAGES, RegistrationDesk
 from registration.http import ROUTERS
 from registration.published import PUBLISHED
 from registration.settings import RegistrationSettings
@@ -23,4 +25,5 @@ SERVICE = Service(
     tasks=(daily_round, deadlines),
     settings=RegistrationSettings,
     migrations=Path(__file__).parents[2] / "migrations",
+    web=desk_of(RegistrationDesk(), languages=DESK_LANGUAGES),
 )

@@ -565,6 +565,13 @@ async def add_declaration(
         ids,
         list(adult_ids),
     )
+    if isinstance(declaration, MoveIn) and declaration.declarant.data.search_key:
+        # The database cannot spell names as the register does; as soon as somebody is in it, it takes the words from there.
+        await tx.execute(
+            "UPDATE case_words SET search = search || ' ' || $2 WHERE case_id = $1",
+            case_id,
+            declaration.declarant.data.search_key,
+        )
 
 
 async def replace_content(tx: Tx, case_id: UUID, procedure_key: str, declaration: Declaration) -> None:
@@ -768,3 +775,140 @@ async def unlisted_children(
         limit,
     )
     return [(row["date_of_birth"], row["person_id"]) for row in rows]
+
+
+# The desk
+
+_IN_FORCE = "FROM disclosure_blocks b WHERE b.valid_from <= $1 AND b.valid_until >= $1"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedName:
+    """Whose case it is, as a list shows it: as the register knows the person by now, or as they were declared."""
+
+    person_id: UUID
+    given_names: str
+    family_name: str
+    protected: bool
+    """This person has a disclosure block in force."""
+
+
+async def listed_names(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, ListedName]:
+    """Whose these cases are: who declares, or for whom a disclosure block is requested."""
+    rows = await tx.fetch(
+        f"""
+        SELECT c.case_id, c.applicant_id AS person_id,
+               coalesce(e.given_names, p.declared ->> 'given_names') AS given_names,
+               coalesce(e.family_name, p.declared ->> 'family_name') AS family_name,
+               c.applicant_id IN (SELECT b.person_id {_IN_FORCE}) AS protected
+        FROM amtsbus.cases c
+        LEFT JOIN person_entries e ON e.person_id = c.applicant_id AND e.valid_to IS NULL AND e.superseded_by IS NULL
+        LEFT JOIN declarations d ON d.case_id = c.case_id
+        LEFT JOIN LATERAL (SELECT one -> 'data' AS declared FROM jsonb_array_elements(d.content -> 'persons') one
+                           WHERE (one ->> 'is_declarant')::boolean LIMIT 1) p ON true
+        WHERE c.case_id = ANY($2::uuid[])
+        """,  # noqa: S608 - a clause of this module only; values are bound
+        tx.clock.today(),
+        list(case_ids),
+    )
+    return {
+        row["case_id"]: ListedName(row["person_id"], row["given_names"], row["family_name"], row["protected"])
+        for row in rows
+    }
+
+
+# A proposal of one's own, as long as it is open: not for somebody who is protected already, whose name it would show.
+_HIDDEN = f"""
+SELECT d.case_id FROM declaration_persons d WHERE d.person_id IN (SELECT b.person_id {_IN_FORCE})
+UNION
+SELECT r.case_id FROM disclosure_block_requests r JOIN amtsbus.cases c USING (case_id)
+WHERE r.requested_by <> $2 OR c.closed_at IS NOT NULL OR r.person_id IN (SELECT b.person_id {_IN_FORCE})
+"""  # noqa: S608 - clauses of this module only; values are bound
+
+
+async def hidden_cases(tx: Tx, subject: str) -> list[UUID]:
+    """The cases that do not exist for `subject`, who may not read the records of the protected."""
+    return [row["case_id"] for row in await tx.fetch(_HIDDEN, tx.clock.today(), subject)]
+
+
+async def find_cases(tx: Tx, query: str, limit: int, *, hidden_from: str | None) -> list[UUID]:
+    """At most `limit` cases whose words `query` (a `tsquery`) finds, in no order.
+
+    Args:
+        hidden_from: leave out what `hidden_cases` says for this subject; None for whoever sees the protected.
+    """
+    # The conditions of `_HIDDEN` bind $1 and $2, so what everybody's search binds comes behind them.
+    statement = "SELECT w.case_id FROM case_words w WHERE array_to_tsvector(string_to_array(w.search, ' ')) @@ "
+    if hidden_from is None:
+        rows = await tx.fetch(f"{statement} $1::text::tsquery LIMIT $2", query, limit)
+    else:
+        sql = f"{statement} $3::text::tsquery AND w.case_id NOT IN ({_HIDDEN}) LIMIT $4"
+        rows = await tx.fetch(sql, tx.clock.today(), hidden_from, query, limit)
+    return [row["case_id"] for row in rows]
+
+
+async def is_block_request(tx: Tx, case_id: UUID) -> bool:
+    """Whether a case is the request for a disclosure block."""
+    known: bool = await tx.fetchval("SELECT EXISTS (SELECT FROM disclosure_block_requests WHERE case_id = $1)", case_id)
+    return known
+
+
+async def procedure_of(tx: Tx, case_id: UUID) -> str:
+    """The key of the procedure of a declaration.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    key: str | None = await tx.fetchval("SELECT procedure_key FROM declarations WHERE case_id = $1", case_id)
+    if key is None:
+        raise NotFoundError("there is no such case")
+    return key
+
+
+async def has_open_block_request(tx: Tx, person_id: UUID, subject: str) -> bool:
+    """Whether `subject` has proposed a disclosure block for a person that is not decided yet."""
+    known: bool = await tx.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM disclosure_block_requests r JOIN amtsbus.cases c USING (case_id)
+                       WHERE r.person_id = $1 AND r.requested_by = $2 AND c.closed_at IS NULL)
+        """,
+        person_id,
+        subject,
+    )
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class EnteredHomes:
+    """What a case did to the homes of one person, as far as no correction has replaced it since."""
+
+    began: tuple[Residence, ...]
+    ended: tuple[Residence, ...]
+
+
+async def entered_homes(tx: Tx, case_id: UUID, person_ids: Collection[UUID]) -> dict[UUID, EnteredHomes]:
+    """What a case did to the homes of these persons."""
+    rows = await tx.fetch(
+        """
+        SELECT person_id, residence_id, household_id, kind, care_of, street, house_number, postal_code, locality, country,
+               moved_in_on, moved_out_on, case_id IS NOT DISTINCT FROM $1 AS begun
+        FROM residences
+        WHERE person_id = ANY($2::uuid[]) AND superseded_by IS NULL AND (case_id = $1 OR ended_by_case = $1)
+        ORDER BY kind DESC, residence_id
+        """,
+        case_id,
+        list(person_ids),
+    )
+    return {
+        person_id: EnteredHomes(
+            tuple(_residence(row) for row in rows if row["person_id"] == person_id and row["begun"]),
+            tuple(_residence(row) for row in rows if row["person_id"] == person_id and not row["begun"]),
+        )
+        for person_id in person_ids
+    }
+
+
+async def overdue_entries(tx: Tx) -> int:
+    """How many checked declarations wait whose day was yesterday or earlier: the worker's daily round is behind."""
+    count: int = await tx.fetchval("SELECT count(*) FROM declarations WHERE enter_on < $1", tx.clock.today())
+    return count

@@ -26,6 +26,7 @@ from amtsbus.desk.department import (
     Viewer,
     Words,
 )
+from amtsbus.desk.discretion import Discreet
 from amtsbus.desk.pages import routers_of
 from amtsbus.web import Web
 
@@ -38,6 +39,7 @@ __all__ = [
     "CaseLetter",
     "Condition",
     "Department",
+    "Discreet",
     "Field",
     "Filled",
     "MistakesError",

@@ -16,6 +16,7 @@ from amtsbus.desk.due import Kind
 from amtsbus.desk.staff import Caseworker
 from amtsbus.desk.work_list import ListedCase
 from amtsbus.postgres import Tx
+from amtsbus.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Viewer:
         say: the text of a key in that language: `say("desk.due.in_days", count=3)`.
         staff: everybody who works here, by name.
         person_id: who they are as a resident, where they have said so: nobody decides in their own matter (VwVfG § 20).
+        settings: those of the service whose desk it is.
     """
 
     actor: Actor
@@ -35,6 +37,7 @@ class Viewer:
     today: date
     staff: tuple[Caseworker, ...] = ()
     person_id: UUID | None = None
+    settings: Settings | None = None
 
     def name_of(self, subject: str) -> str:
         """The name of a caseworker; who has none here is called a person whose name is not known."""
@@ -179,6 +182,7 @@ class Sheet:
         actions: what the viewer may do now, and nothing else.
         text_language: in which language the applicant is written to.
         has_notes: whether notes can be written into its file at all.
+        own_notes: whether notes that the service has written by itself are shown; not where the page says the same in words.
     """
 
     case: Case
@@ -196,6 +200,7 @@ class Sheet:
     actions: tuple[Action, ...] = ()
     text_language: str = "de"
     has_notes: bool = True
+    own_notes: bool = True
 
 
 class Filled(Protocol):
@@ -242,7 +247,7 @@ class Department(Protocol):
         """Keys and names of the states that its cases can be in."""
         ...
 
-    async def find(self, tx: Tx, words: str, limit: int) -> list[UUID]:
+    async def find(self, tx: Tx, words: str, limit: int, viewer: Viewer) -> list[UUID]:
         """At most `limit` cases whose reference or applicant's name has words that begin like all of `words`."""
         ...
 

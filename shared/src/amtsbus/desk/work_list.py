@@ -71,6 +71,7 @@ class Wanted:
         subjects: whose cases are one's own.
         assignee: only this caseworker's; `NOBODY` for the pool.
         among: only these, as a search has found them.
+        hidden: neither shown nor counted, see `amtsbus.desk.discretion`.
     """
 
     scope: Scope
@@ -80,6 +81,7 @@ class Wanted:
     due: Due | None = None
     assignee: str | None = None
     among: tuple[UUID, ...] | None = None
+    hidden: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +167,9 @@ async def _counts(tx: Tx, wanted: Wanted, states: Sequence[str]) -> Counts:
     statement = _Statement(tx.clock.today(), states)
     asked = {
         "shown": wanted,
-        "mine": Wanted(Scope.MINE, wanted.subjects),
-        "team": Wanted(Scope.TEAM),
-        "second": Wanted(Scope.SECOND),
+        "mine": Wanted(Scope.MINE, wanted.subjects, hidden=wanted.hidden),
+        "team": Wanted(Scope.TEAM, hidden=wanted.hidden),
+        "second": Wanted(Scope.SECOND, hidden=wanted.hidden),
     }
     columns = ", ".join(
         f"(SELECT count(*) FROM ({statement.select(one, '1', MOST_COUNTED + 1)}) AS counted) AS {name}"  # noqa: S608 - built from constants
@@ -288,6 +290,8 @@ class _Statement:
                 pass
         if wanted.among is not None:
             where.append(f"c.case_id = ANY({self._bind(list(wanted.among))}::uuid[])")
+        if wanted.hidden:
+            where.append(f"c.case_id <> ALL({self._bind(list(wanted.hidden))}::uuid[])")
         return where
 
     def _bind(self, value: Any) -> str:

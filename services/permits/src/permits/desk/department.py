@@ -48,7 +48,7 @@ class PermitsDesk:
         words = PermitWords(viewer)
         return [(state.value, words.state(state)) for state in State]
 
-    async def find(self, tx: Tx, words: str, limit: int) -> list[UUID]:
+    async def find(self, tx: Tx, words: str, limit: int, viewer: Viewer) -> list[UUID]:  # noqa: ARG002 - everybody finds all
         """By reference, or by the site."""
         return await store.find(tx, words, limit)
 

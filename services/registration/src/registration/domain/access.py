@@ -55,6 +55,10 @@ class Viewer:
             return True
         return not protected and self.person_id in set(adult_subject_ids)
 
+    def is_concerned(self, person_ids: Iterable[UUID]) -> bool:
+        """Whether a case that is about these persons is the viewer's own matter (VwVfG NRW § 20 (1))."""
+        return self.person_id is not None and self.person_id in set(person_ids)
+
 
 def block_end(granted_on: date, running_until: date | None, years: int) -> date:
     """The last day of a block that is granted today; a running one is prolonged from its end (BMG § 51 (4))."""

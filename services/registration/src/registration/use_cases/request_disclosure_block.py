@@ -5,6 +5,7 @@ from uuid import UUID
 
 from amtsbus.casework import store as cases
 from amtsbus.casework.case import Case
+from amtsbus.errors import RuleViolationError
 from amtsbus.ids import new_id
 from amtsbus.postgres import Tx
 
@@ -25,9 +26,14 @@ async def request_disclosure_block(command: RequestDisclosureBlock, tx: Tx) -> U
 
     Raises:
         NotFoundError: the register does not know the person.
+        RuleViolationError: code `block-already-proposed`: by the same member of staff, and nobody has decided on it yet.
     """
     now = tx.clock.now()
-    resident = await store.resident(tx, command.person_id)
+    resident = await store.resident(tx, command.person_id, lock=True)
+    if await store.has_open_block_request(tx, resident.person_id, command.viewer.subject):
+        raise RuleViolationError(
+            "you have proposed this block already; a lead, another person, decides on it", code="block-already-proposed"
+        )
     case = Case.open(
         DISCLOSURE_BLOCK,
         case_id=new_id(),

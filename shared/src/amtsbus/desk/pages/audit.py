@@ -16,7 +16,7 @@ from amtsbus.desk.department import Department, Viewer
 from amtsbus.desk.pages.remembered import remember, remembered
 from amtsbus.desk.pages.viewing import viewer_of
 from amtsbus.desk.reads import CASE, Read
-from amtsbus.http import InTx
+from amtsbus.http import InRecordingTx
 from amtsbus.postgres import Tx
 from amtsbus.web import Visit, german_date, pages, staff
 
@@ -41,8 +41,11 @@ def router_of(department: Department) -> APIRouter:
     router = pages(prefix="/audit")
 
     @router.get("", dependencies=[staff(Role.AUDITOR)])
-    async def get_audit(visit: Visit, tx: InTx, asked: Annotated[str, Query(max_length=20)] = "") -> Response:
-        """The questions, and the answer to the one that was asked."""
+    async def get_audit(visit: Visit, tx: InRecordingTx, asked: Annotated[str, Query(max_length=20)] = "") -> Response:
+        """The questions, and the answer to the one that was asked.
+
+        A department can record whose case somebody has read here.
+        """
         viewer = await viewer_of(visit, tx)
         question: dict[str, str] = remembered(visit, _QUESTIONS, asked) or {}
         answer, mistakes = await _answer(tx, department, viewer, question)

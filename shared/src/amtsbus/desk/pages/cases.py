@@ -16,8 +16,10 @@ from starlette.responses import Response
 from amtsbus.casework import store as cases
 from amtsbus.casework.case import Case
 from amtsbus.casework.periods import CasePeriod
+from amtsbus.casework.roles import Actor
 from amtsbus.desk import history, month, reads, standard, text_blocks, watching, work_list
 from amtsbus.desk.department import Action, CaseInWords, Department, Field, Filled, MistakesError, Sheet, Viewer
+from amtsbus.desk.discretion import hidden_from
 from amtsbus.desk.due import due_in_words
 from amtsbus.desk.pages.viewing import READERS, WORKERS, say_if_known, viewer_of
 from amtsbus.desk.text_blocks import TextBlock
@@ -215,7 +217,9 @@ async def show(
         month=_month(case, sheet, department.land, viewer, shown_month),
         timeline=history.in_words(reversed(await cases.history(tx, case.case_id)), case, sheet.words, viewer),
         notes=[
-            (one, history.who(one.written_by, case.applicant_id, viewer)) for one in await cases.notes(tx, case.case_id)
+            (one, history.who(one.written_by, case.applicant_id, viewer))
+            for one in await cases.notes(tx, case.case_id)
+            if sheet.own_notes or one.written_by != Actor.system().subject
         ],
         decisions=[(one, history.who(one.decided_by, case.applicant_id, viewer)) for one in case.decisions],
         related=related,
@@ -323,7 +327,8 @@ def _month(case: Case, sheet: Sheet, land: str, viewer: Viewer, asked: str) -> m
 async def _related(tx: Tx, department: Department, case: Case, viewer: Viewer) -> list[tuple[ListedCase, CaseInWords]]:
     """Other cases of the same applicant in this department, the latest first."""
     rows = await cases.of_applicant(tx, case.applicant_id, limit=RELATED + 1)
-    listed = await work_list.listed(tx, [row.case_id for row in rows if row.case_id != case.case_id])
+    others = {row.case_id for row in rows} - {case.case_id} - await hidden_from(tx, department, viewer)
+    listed = await work_list.listed(tx, list(others))
     words = await department.in_words(tx, listed, viewer)
     return [(one, words[one.case_id]) for one in sorted(listed, key=lambda one: one.opened_at, reverse=True)]
 

@@ -9,11 +9,12 @@ from amtsbus.auth import Role
 from amtsbus.desk import work_list
 from amtsbus.desk.charts import BarChart, bar_chart
 from amtsbus.desk.department import Department, Viewer
+from amtsbus.desk.discretion import hidden_from
 from amtsbus.desk.due import due_in_words
 from amtsbus.desk.pages.viewing import viewer_of
 from amtsbus.desk.work_list import Due, Scope, Wanted
 from amtsbus.desk.workload import AGES, Workload, due_limits, workload
-from amtsbus.http import InTx
+from amtsbus.http import InRecordingTx
 from amtsbus.postgres import Tx
 from amtsbus.web import Visit, pages, staff
 
@@ -23,7 +24,7 @@ def router_of(department: Department) -> APIRouter:
     router = pages(prefix="/lead")
 
     @router.get("", dependencies=[staff(Role.LEAD)])
-    async def get_lead(visit: Visit, tx: InTx) -> Response:
+    async def get_lead(visit: Visit, tx: InRecordingTx) -> Response:
         """Everything at a glance."""
         await work_list.one_snapshot(tx)
         viewer = await viewer_of(visit, tx)
@@ -80,7 +81,8 @@ def _due(counted: Workload, viewer: Viewer) -> BarChart:
 
 
 async def _overdue(tx: Tx, department: Department, viewer: Viewer) -> list[dict[str, Any]]:
-    page = await work_list.work_list(tx, Wanted(Scope.TEAM, due=Due.OVERDUE))
+    hidden = tuple(await hidden_from(tx, department, viewer))
+    page = await work_list.work_list(tx, Wanted(Scope.TEAM, due=Due.OVERDUE, hidden=hidden))
     words = await department.in_words(tx, page.cases, viewer)
     return [
         {

@@ -12,12 +12,13 @@ from starlette.responses import Response
 from amtsbus.auth import Role
 from amtsbus.desk import work_list
 from amtsbus.desk.department import CaseInWords, Department, Viewer
+from amtsbus.desk.discretion import hidden_from
 from amtsbus.desk.due import DueInWords, due_in_words
 from amtsbus.desk.pages.remembered import remember, remembered
 from amtsbus.desk.pages.viewing import READERS, viewer_of
 from amtsbus.desk.staff import stands_in_for
 from amtsbus.desk.work_list import Cursor, Due, ListedCase, Scope, Wanted
-from amtsbus.http import InTx
+from amtsbus.http import InRecordingTx
 from amtsbus.postgres import Tx
 from amtsbus.web import Visit, pages, staff
 
@@ -72,7 +73,7 @@ async def shown(
         search: what is searched for, where something is.
     """
     subjects = (viewer.actor.subject, *stands_in_for(viewer.staff, viewer.actor.subject, viewer.today))
-    found = None if search is None else await department.find(tx, search, MOST_FOUND + 1)
+    found = None if search is None else await department.find(tx, search, MOST_FOUND + 1, viewer)
     wanted = Wanted(
         scope=_scope(asked, viewer),
         subjects=subjects,
@@ -81,6 +82,7 @@ async def shown(
         due=next((one for one in Due if one == asked.due), None),
         assignee=asked.assignee or None,
         among=None if found is None else tuple(found[:MOST_FOUND]),
+        hidden=tuple(await hidden_from(tx, department, viewer)),
     )
     page = await work_list.work_list(tx, wanted, Cursor.parse(asked.after, asked.before))
     words = await department.in_words(tx, page.cases, viewer)
@@ -127,7 +129,7 @@ def router_of(department: Department) -> APIRouter:
     @router.get("/", dependencies=[staff(*READERS, Role.OPERATOR)])
     async def get_list(
         visit: Visit,
-        tx: InTx,
+        tx: InRecordingTx,
         scope: Choice = "",
         procedure: Choice = "",
         state: Choice = "",
@@ -137,7 +139,10 @@ def router_of(department: Department) -> APIRouter:
         after: Choice = "",
         before: Choice = "",
     ) -> Response:
-        """The work list; an operator, who sees no case, is shown the operations instead."""
+        """The work list; an operator, who sees no case, is shown the operations instead.
+
+        A department can record whose names somebody has read here.
+        """
         if visit.caller is not None and visit.caller.roles.isdisjoint(READERS):
             return visit.go("/operations")
         asked = Asked(scope, procedure, state, due, assignee, search, after, before)

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from amtsbus.desk import live
 from amtsbus.desk.department import Department
+from amtsbus.desk.discretion import Discreet, hidden_from
 from amtsbus.desk.live import ENDED, HEARTBEAT, RETRY, Change, Stream, TooManyStreamsError, changes_of, event
 from amtsbus.desk.pages.cases import who_else_looks
 from amtsbus.desk.pages.viewing import READERS, caller_of, state_of, viewer_of
@@ -35,10 +36,12 @@ def router_of(department: Department) -> APIRouter:
 
         async def events(stream: Stream) -> AsyncIterator[bytes]:
             yield RETRY
-            if moment is not None and (missed := await _missed(visit, moment)):
+            if moment is not None and (missed := await _known(visit, department, await _missed(visit, moment))):
                 yield _of_list(missed)
             async for portion in changes_of(stream):
-                yield HEARTBEAT if portion is None else _of_list(portion)
+                known = await _known(visit, department, portion) if portion else portion
+                # What nobody may know of is as if it had not happened; an empty portion, though, stands for everything.
+                yield HEARTBEAT if known is None or (portion and not known) else _of_list(known)
             if stream.over.is_set():
                 yield ENDED
 
@@ -50,14 +53,24 @@ def router_of(department: Department) -> APIRouter:
     ) -> Response:
         """What changes in a case of which the browser shows `version`, and who else looks at it; for whom it may be shown to."""
         async with visit.database.transaction() as tx:
-            await department.sheet(tx, case_id, await viewer_of(visit, tx))
+            viewer = await viewer_of(visit, tx)
+            # Asked is whether it may be shown: the page has been read before, and what its department recorded of that is enough.
+            trial = tx.connection.transaction()
+            await trial.start()
+            try:
+                await department.sheet(tx, case_id, viewer)
+            finally:
+                await trial.rollback()
 
         async def events(stream: Stream) -> AsyncIterator[bytes]:
             yield RETRY
             told, said = version, ""
             news = changes_of(stream)
             while True:
-                newest, changed, watching = await _look(visit, case_id, told)
+                seen = await _look(visit, department, case_id, told)
+                if seen is None:
+                    break
+                newest, changed, watching = seen
                 if newest > told:
                     told = newest
                     yield event("changed", {"version": newest, "text": changed})
@@ -83,10 +96,22 @@ async def _missed(visit: PageVisit, since: datetime) -> list[Change]:
         return await live.changed_since(tx, since)
 
 
-async def _look(visit: PageVisit, case_id: UUID, told: int) -> tuple[int, str, str]:
-    """The case's version, the sentence that says who changed it, and the one that says who looks at it."""
+async def _known(visit: PageVisit, department: Department, changes: list[Change]) -> list[Change]:
+    """The changes of cases that the viewer may know of."""
+    if not isinstance(department, Discreet):
+        return changes
+    async with visit.database.transaction() as tx:
+        hidden = await hidden_from(tx, department, await viewer_of(visit, tx))
+    return [change for change in changes if change.case_id not in hidden]
+
+
+async def _look(visit: PageVisit, department: Department, case_id: UUID, told: int) -> tuple[int, str, str] | None:
+    """The case's version, the sentence that says who changed it, and the one that says who looks at it; None where the viewer may
+    not know of it any more."""
     async with visit.database.transaction() as tx:
         viewer = await viewer_of(visit, tx)
+        if case_id in await hidden_from(tx, department, viewer):
+            return None
         newest, by = await live.newest(tx, case_id, viewer)
         changed = viewer.say("desk.live.changed", name=by) if newest > told else ""
         return newest, changed, await who_else_looks(tx, case_id, viewer)

@@ -56,7 +56,16 @@ async def viewer_of(visit: PageVisit, tx: Tx) -> Viewer:
     roles = tuple(sorted(role.value for role in caller.roles if role is not Role.CITIZEN))
     if known is None or (known.name, known.roles) != (name, roles) or visit.now - known.seen_at > MET_AGAIN:
         everybody = await _meet(visit.database, caller.subject, name, roles)
-    return Viewer(caller.actor(), visit.language, visit.t, visit.now, visit.today, tuple(everybody), caller.person_id)
+    return Viewer(
+        caller.actor(),
+        visit.language,
+        visit.t,
+        visit.now,
+        visit.today,
+        tuple(everybody),
+        caller.person_id,
+        visit.settings,
+    )
 
 
 async def _meet(database: Database, subject: str, name: str, roles: tuple[str, ...]) -> list[staff.Caseworker]:
