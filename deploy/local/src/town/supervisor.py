@@ -26,6 +26,10 @@ AUDIENCE = "amtsbus"
 TOGETHER = "offices"
 """The process of the services that share one."""
 POOL_SIZE = 5
+CONNECTIONS = 2 * POOL_SIZE + 4
+"""Of a service at most: the pools of its two processes, the relay and its wake-up, what the desks listen to."""
+OTHER_CONNECTIONS = 30
+"""For operators' commands, migrations and whoever looks."""
 """Connections of each process; the town is small, and PostgreSQL has a process for each of them."""
 SHARED_BUFFERS = "16MB"
 AMTSBUS = str(Path(sys.executable).with_name("amtsbus"))
@@ -116,7 +120,8 @@ class Town:
 
     def make_postgres(self) -> EmbeddedPostgres:
         """The PostgreSQL of all services that have none from outside."""
-        settings = {"shared_buffers": SHARED_BUFFERS}
+        connections = OTHER_CONNECTIONS + CONNECTIONS * len(self.names)
+        settings = {"shared_buffers": SHARED_BUFFERS, "max_connections": str(connections)}
         return EmbeddedPostgres(self.home.postgres, port=self.configuration.postgres, settings=settings)
 
     def make_kafka(self) -> EmbeddedKafka:
