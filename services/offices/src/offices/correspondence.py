@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 from amtsbus.ids import new_id
 from amtsbus.postgres import Tx
@@ -132,8 +132,7 @@ def _addressee(file: CaseFile) -> str:
         return file.applicant_name
     names = [
         file.answers[field.key]
-        for page in file.declared.form.pages
-        for field in page.fields
+        for field in file.declared.form.fields
         if field.type == "name" and field.key in file.answers
     ]
     return str(names[0]) if names else ("Applicant" if file.language == "en" else "Antragstellerin oder Antragsteller")
@@ -158,7 +157,6 @@ def _verification_code() -> str:
 def documents_in_words(file: CaseFile, documents: tuple[str, ...], fields: tuple[str, ...]) -> str | None:
     """What is asked for, a line each, as the letter names it."""
     language = file.language
-    named: dict[str, Any] = {document.key: document.name for document in file.declared.documents}
-    named |= {field.key: field.label for page in file.declared.form.pages for field in page.fields}
-    lines = [f"• {named[key].in_language(language)}" for key in (*documents, *fields) if key in named]
+    names = file.declared.names
+    lines = [f"• {names[key].in_language(language)}" for key in (*documents, *fields) if key in names]
     return "\n".join(lines) or None

@@ -62,8 +62,7 @@ def answered(declared: ProcedureFile, answers: Mapping[str, Any], viewer: Viewer
 
 def named(declared: ProcedureFile, keys: Iterable[str], viewer: Viewer) -> str:
     """Documents and questions by their names, in one line."""
-    names = {one.key: one.name for one in declared.documents}
-    names |= {field.key: field.label for page in declared.form.pages for field in page.fields}
+    names = declared.names
     return ", ".join(names[key].in_language(viewer.language) if key in names else key for key in keys)
 
 

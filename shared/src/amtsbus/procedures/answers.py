@@ -95,6 +95,11 @@ class Problem:
     at: str
     message: Text
 
+    @property
+    def field(self) -> str:
+        """The key of the field that it is about, or in which that lies."""
+        return self.at.partition(".")[0]
+
 
 class _WrongError(Exception):
     """An answer is not taken: what is wrong with it, or with which of its parts."""

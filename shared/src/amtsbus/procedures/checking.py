@@ -172,7 +172,7 @@ def _without_code(
         elif needed is not None and not procedure.own_code:
             yield Mistake(path, lines.at(("key",)), f"{procedure.key!r} has code of its own here: say own_code: true")
         elif needed is not None:
-            there = {field.key for page in procedure.form.pages for field in page.fields}
+            there = {field.key for field in procedure.form.fields}
             there |= {document.key for document in procedure.documents}
             for key in sorted(set(needed) - there):
                 yield Mistake(
@@ -418,7 +418,7 @@ def _condition(
 
 def _checks_and_values(procedure: ProcedureFile) -> Iterator[tuple[Location, str]]:
     form = procedure.form
-    fields = {field.key for page in form.pages for field in page.fields}
+    fields = {field.key for field in form.fields}
     computed: set[str] = set()
     for nth, value in enumerate(form.computed):
         yield from _condition(value.value, ("form", "computed", nth, "value"), fields, computed)

@@ -322,6 +322,11 @@ class Form(Declared):
     computed: tuple[ComputedValue, ...] = ()
     checks: tuple[Check, ...] = ()
 
+    @property
+    def fields(self) -> tuple[FormField, ...]:
+        """The fields of all pages, in the order in which they are asked."""
+        return tuple(field for page in self.pages for field in page.fields)
+
 
 class DocumentAsked(Declared):
     """A document that belongs to the application; it is uploaded on a page of its own after the form's."""
@@ -535,6 +540,11 @@ class ProcedureFile(Declared):
     """What the city's lawyers should look at before it goes live."""
     leika: str | None = None
     """Its key in the federal catalogue of services (LeiKa)."""
+
+    @property
+    def names(self) -> dict[str, Text]:
+        """What its documents and questions are called, by their keys."""
+        return {one.key: one.name for one in self.documents} | {one.key: one.label for one in self.form.fields}
 
 
 class OfficeFile(Declared):

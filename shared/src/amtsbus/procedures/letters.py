@@ -74,7 +74,7 @@ def letter_for(procedure: ProcedureFile, event: str) -> Letter | None:
 
 def unknown_names(words: str, procedure: ProcedureFile) -> Iterator[str]:
     """What stands in braces and is not known."""
-    fields = {field.key for page in procedure.form.pages for field in page.fields}
+    fields = {field.key for field in procedure.form.fields}
     computed = {one.key for one in procedure.form.computed}
     for name in _NAME.findall(words):
         kind, _, key = name.partition(".")

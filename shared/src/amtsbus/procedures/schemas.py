@@ -54,7 +54,7 @@ def of_application(procedure: ProcedureFile) -> dict[str, Any]:
         "description": procedure.summary.en,
         "type": "object",
         "additionalProperties": False,
-        "properties": {field.key: _of_field(field) for page in procedure.form.pages for field in page.fields},
+        "properties": {field.key: _of_field(field) for field in procedure.form.fields},
         "required": always,
     }
 

@@ -87,11 +87,9 @@ def _of_step(step: Transition, file: CaseFile, words: ProcedureWords, viewer: Vi
 def _request(file: CaseFile, name: str, viewer: Viewer) -> Action:
     language = viewer.language
     documents = tuple((one.key, one.name.in_language(language)) for one in file.declared.documents)
-    asked = tuple(
-        (one.key, one.label.in_language(language)) for page in file.declared.form.pages for one in page.fields
-    )
+    asked = tuple((one.key, one.label.in_language(language)) for one in file.declared.form.fields)
     missing = tuple(examining.missing_documents(file))
-    wrong = {problem.at.split(".")[0] for problem in examining.problems(file)}
+    wrong = {problem.field for problem in examining.problems(file)}
     fields = []
     if documents:
         label = viewer.say("offices.field.documents")

@@ -197,9 +197,9 @@ def _facts(file: CaseFile, viewer: Viewer) -> Iterator[tuple[str, str]]:
 
 def _problems(file: CaseFile, viewer: Viewer) -> Iterator[str]:
     language = viewer.language
-    labels = {field.key: field.label for page in file.declared.form.pages for field in page.fields}
+    labels = {field.key: field.label for field in file.declared.form.fields}
     for problem in examining.problems(file):
-        label = labels.get(problem.at.split(".")[0])
+        label = labels.get(problem.field)
         message = problem.message.in_language(language)
         yield f"{label.in_language(language)}: {message}" if label else message
     names = {one.key: one.name for one in file.declared.documents}
@@ -210,10 +210,8 @@ def _problems(file: CaseFile, viewer: Viewer) -> Iterator[str]:
 def _documents(file: CaseFile, viewer: Viewer) -> Iterator[CaseDocument]:
     """What was handed in as a document, then the files among the answers that are not among them."""
     language = viewer.language
-    names = {one.key: one.name for one in file.declared.documents}
-    names |= {field.key: field.label for page in file.declared.form.pages for field in page.fields}
     for nth, one in enumerate(file.documents, 1):
-        label = names[one.key].in_language(language) if one.key in names else one.key
+        label = handed_in.named(file.declared, (one.key,), viewer)
         yield CaseDocument(str(nth), label, one.name, one.media_type, one.size_bytes, one.sha256, one.supplied_at)
     there = {one.sha256 for one in file.documents}
     for key, label, uploaded in _uploads(file):
@@ -230,12 +228,11 @@ def _documents(file: CaseFile, viewer: Viewer) -> Iterator[CaseDocument]:
 
 
 def _uploads(file: CaseFile) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    for page in file.declared.form.pages:
-        for field in page.fields:
-            if isinstance(field, UploadField) and isinstance(file.answers.get(field.key), list):
-                for nth, one in enumerate(file.answers[field.key], 1):
-                    if isinstance(one, dict) and {"name", "sha256", "size_bytes", "media_type"} <= one.keys():
-                        yield f"{field.key}-{nth}", field.label, one
+    for field in file.declared.form.fields:
+        if isinstance(field, UploadField) and isinstance(file.answers.get(field.key), list):
+            for nth, one in enumerate(file.answers[field.key], 1):
+                if isinstance(one, dict) and {"name", "sha256", "size_bytes", "media_type"} <= one.keys():
+                    yield f"{field.key}-{nth}", field.label, one
 
 
 def _day(moment: datetime, language: str) -> str:

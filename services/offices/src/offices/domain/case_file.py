@@ -226,7 +226,7 @@ class CaseFile:
             RuleViolationError: code `nothing-asked`, `document-unknown`, `field-unknown`, or the case is in another state.
         """
         known_documents = {document.key for document in self.declared.documents}
-        known_fields = {one.key for page in self.declared.form.pages for one in page.fields}
+        known_fields = {one.key for one in self.declared.form.fields}
         if unknown := sorted(set(documents) - known_documents):
             raise RuleViolationError(f"this procedure asks for no document {unknown[0]!r}", code="document-unknown")
         if unknown := sorted(set(fields) - known_fields):

@@ -73,12 +73,8 @@ async def open_case(command: OpenCase, office: Office, tx: Tx) -> CaseFile:
     problems, missing = file.problems, file.missing_documents
     if problems or missing:
         reasons = "\n".join(f"• {problem.message.in_language(file.language)}" for problem in problems)
-        fields = {problem.at.split(".")[0] for problem in problems}
-        await ask_applicant(file, missing, fields & _fields(file), reasons, Actor.system(), office, tx)
+        fields = {problem.field for problem in problems} & {field.key for field in file.declared.form.fields}
+        await ask_applicant(file, missing, fields, reasons, Actor.system(), office, tx)
     else:
         await decide_automatically(file, office, tx)
     return file
-
-
-def _fields(file: CaseFile) -> set[str]:
-    return {field.key for page in file.declared.form.pages for field in page.fields}

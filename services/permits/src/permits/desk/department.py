@@ -164,8 +164,8 @@ async def _handed_in(tx: Tx, application_id: UUID) -> _HandedIn | None:
 
 def _questions(handed_in: _HandedIn | None, viewer: Viewer) -> Mapping[str, str]:
     """What was asked at the portal, by the keys of the questions."""
-    pages = handed_in.declared.form.pages if handed_in is not None else ()
-    return {field.key: field.label.in_language(viewer.language) for page in pages for field in page.fields}
+    fields = handed_in.declared.form.fields if handed_in is not None else ()
+    return {field.key: field.label.in_language(viewer.language) for field in fields}
 
 
 async def _tariff(tx: Tx, application: BuildingApplication) -> FeeTariff | None:
@@ -278,8 +278,7 @@ def _tables(application: BuildingApplication, handed_in: _HandedIn | None, words
         yield later(handed_in.declared, handed_in.supplements, words.viewer)
 
     def asked(documents: Sequence[DocumentCode], answers: Sequence[str]) -> str:
-        questions = named(handed_in.declared, answers, words.viewer) if handed_in is not None else ""
-        return ", ".join(told for told in (words.codes(documents), questions) if told)
+        return ", ".join([*map(words.code, documents), *(words.questions.get(key, key) for key in answers)])
 
     ruling = application.ruling
     if ruling is not None:

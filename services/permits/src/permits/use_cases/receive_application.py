@@ -87,10 +87,9 @@ async def _ask(application: BuildingApplication, declared: ProcedureFile, read: 
 def read_answers(declared: ProcedureFile, answers: Mapping[str, Any], today: date) -> Read:
     """Read answers by the form's own rules, as the portal does."""
     sound, problems = reading.read_all(declared.form, answers, today=today)
-    fields = {field.key for page in declared.form.pages for field in page.fields}
-    found = [(problem.at.partition(".")[0], problem.message) for problem in problems]
-    asked = [(key, message) for key, message in found if key in fields]
-    return Read(project_of(sound), frozenset(key for key, _ in asked), tuple(message for _, message in asked))
+    fields = {field.key for field in declared.form.fields}
+    asked = [problem for problem in problems if problem.field in fields]
+    return Read(project_of(sound), frozenset(one.field for one in asked), tuple(problem.message for problem in asked))
 
 
 def known_documents(files: Sequence[HandedInFile], tx: Tx) -> list[Document]:

@@ -56,4 +56,4 @@ async def _questions(application_id: UUID, tx: Tx) -> frozenset[str]:
     except NotFoundError:
         return frozenset()
     form = (await procedures.get(tx, BUILDING_PERMIT.key, handed_in.procedure_version)).declared.form
-    return frozenset(field.key for page in form.pages for field in page.fields)
+    return frozenset(field.key for field in form.fields)

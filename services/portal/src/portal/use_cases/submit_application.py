@@ -102,7 +102,5 @@ async def _require_offered(key: str, tx: Tx) -> None:
 
 def _email(declared: ProcedureFile, journey: Journey) -> str | None:
     """Where to announce letters, if the form has asked for it."""
-    asked = [
-        one.key for page in declared.form.pages for one in page.fields if isinstance(one, EmailField) and one.prefill
-    ]
+    asked = [one.key for one in declared.form.fields if isinstance(one, EmailField) and one.prefill]
     return next((journey.answers[key] for key in asked if key in journey.answers), None)

@@ -71,8 +71,7 @@ async def supply_documents(command: SupplyDocuments, tx: Tx) -> Supplied:
     for file in (*application.files, *uploaded):
         known.setdefault(file.slot, {})[file.sha256] = file.as_answer()
     asked = application.request.fields if application.request else ()
-    fields = [field for page in declared.form.pages for field in page.fields]
-    sent = sent_answers(fields, inputs, known)
+    sent = sent_answers(declared.form.fields, inputs, known)
     correction = corrected(declared, application.answers, asked, sent if asked else None, today)
     documents = application.asked_documents(declared, today)
     handed_in = [file for file in uploaded if file.slot in documents]

@@ -34,7 +34,7 @@ async def ask_applicant(command: AskApplicant, tx: Tx) -> None:
     """
     application, actor = await open_application(command.target, tx)
     declared = await form_of(application.procedure_version, tx)
-    fields = {field.key for page in declared.form.pages for field in page.fields}
+    fields = {field.key for field in declared.form.fields}
     await ask_and_tell(
         application, command.answers & fields, command.documents, declared.documents_period.period, actor, tx
     )

@@ -49,8 +49,7 @@ async def read_application(application: Application, tx: Tx) -> Read:
 def read_answers(declared: ProcedureFile, answers: Mapping[str, Any], today: date) -> Read:
     """Read answers by the form's own rules, as the portal does."""
     sound, problems = reading.read_all(declared.form, answers, today=today)
-    fields = {field.key for page in declared.form.pages for field in page.fields}
-    wrong = {problem.at.partition(".")[0] for problem in problems} & fields
+    wrong = {problem.field for problem in problems} & {field.key for field in declared.form.fields}
     said = statement_of(sound)
     if said is not None and said.first_choice == said.second_choice:
         wrong.add("second_choice")  # also where a city's own file has no such check
