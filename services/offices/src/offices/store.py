@@ -9,7 +9,7 @@ from uuid import UUID
 
 from amtsbus.casework import store as cases
 from amtsbus.casework.case import Case
-from amtsbus.desk.search import query_of, search_words
+from amtsbus.desk import search
 from amtsbus.errors import NotFoundError, PreconditionFailedError
 from amtsbus.postgres import Tx
 from amtsbus.procedures import store as procedures
@@ -37,7 +37,7 @@ async def add(tx: Tx, file: CaseFile) -> None:
         json.dumps(file.answers),
         file.handed_in_at,
         file.complete_at,
-        search_words(file.applicant_name or "", file.case.reference),
+        search.search_words(file.applicant_name or "", file.case.reference),
     )
     await _save_parts(tx, file, _Counts())
 
@@ -317,12 +317,4 @@ async def applied(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, Applied]:
 
 async def find(tx: Tx, text: str, limit: int) -> list[UUID]:
     """At most `limit` cases that have a word beginning like each word of `text`, in their name or reference; in no order."""
-    query = query_of(text)
-    if query is None:
-        return []
-    rows = await tx.fetch(
-        "SELECT case_id FROM applications WHERE array_to_tsvector(string_to_array(search, ' ')) @@ $1::tsquery LIMIT $2",
-        query,
-        limit,
-    )
-    return [row["case_id"] for row in rows]
+    return await search.find(tx, text, limit, table="applications", key="case_id")

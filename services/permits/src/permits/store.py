@@ -12,7 +12,7 @@ from uuid import UUID
 
 from amtsbus.casework import store as cases
 from amtsbus.casework.calendar import Period, Unit
-from amtsbus.desk.search import query_of
+from amtsbus.desk import search
 from amtsbus.errors import NotFoundError, PreconditionFailedError
 from amtsbus.postgres import Row, Tx
 
@@ -341,16 +341,7 @@ async def projects(tx: Tx, application_ids: Collection[UUID]) -> dict[UUID, Proj
 
 async def find(tx: Tx, text: str, limit: int) -> list[UUID]:
     """At most `limit` applications that have a word beginning like each word of `text`, in site or reference; in no order."""
-    query = query_of(text)
-    if query is None:
-        return []
-    rows = await tx.fetch(
-        "SELECT application_id FROM applications "
-        "WHERE array_to_tsvector(string_to_array(search, ' ')) @@ $1::tsquery LIMIT $2",
-        query,
-        limit,
-    )
-    return [row["application_id"] for row in rows]
+    return await search.find(tx, text, limit, table="applications", key="application_id")
 
 
 async def legal_term(tx: Tx, term: Term, on: date) -> LegalTerm:

@@ -1,18 +1,31 @@
 """Finding a case by the beginnings of words: of names, of places, of its reference.
 
-A department keeps the words of a case in a column `search`, a blank between two, folded as here, with this index::
+A department keeps the words of a case in a column `search`, a blank between two, folded as here, with this index, and asks
+`find` for what is in it::
 
     CREATE INDEX … USING gin (array_to_tsvector(string_to_array(search, ' ')));
-    SELECT … WHERE array_to_tsvector(string_to_array(search, ' ')) @@ $1::tsquery      -- $1: query_of(what was typed)
 """
 
 import re
 import unicodedata
 from typing import Final
+from uuid import UUID
+
+from amtsbus.postgres import Tx
 
 # A reference has a sign before it, so that a name is not looked for among the references of a whole procedure.
 _REFERENCE: Final = "#"
 _LIKE_A_REFERENCE: Final = re.compile(r"[a-z][a-z0-9]*-[0-9]")
+
+
+async def find(tx: Tx, text: str, limit: int, *, table: str, key: str) -> list[UUID]:
+    """The `key` of at most `limit` rows of `table` that have a word beginning like each word of `text`; in no order."""
+    query = query_of(text)
+    if query is None:
+        return []
+    words = "array_to_tsvector(string_to_array(search, ' '))"
+    statement = f"SELECT {key} FROM {table} WHERE {words} @@ $1::tsquery LIMIT $2"  # noqa: S608 - names from a department's store
+    return [row[key] for row in await tx.fetch(statement, query, limit)]
 
 
 def query_of(text: str) -> str | None:

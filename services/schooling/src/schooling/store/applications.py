@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from amtsbus.casework import store as cases
-from amtsbus.desk.search import query_of, search_words
+from amtsbus.desk import search
 from amtsbus.errors import NotFoundError
 from amtsbus.postgres import Row, Tx
 
@@ -219,16 +219,7 @@ async def concerns(tx: Tx, application_id: UUID, person_id: UUID) -> bool:
 
 async def find_applications(tx: Tx, text: str, limit: int) -> list[UUID]:
     """At most `limit` applications with a word beginning like each word of `text`, in the child's name or the reference."""
-    query = query_of(text)
-    if query is None:
-        return []
-    rows = await tx.fetch(
-        "SELECT application_id FROM applications "
-        "WHERE array_to_tsvector(string_to_array(search, ' ')) @@ $1::tsquery LIMIT $2",
-        query,
-        limit,
-    )
-    return [row["application_id"] for row in rows]
+    return await search.find(tx, text, limit, table="applications", key="application_id")
 
 
 async def children_applied_for(tx: Tx, application_ids: Collection[UUID]) -> dict[UUID, str]:
@@ -248,7 +239,7 @@ def name_given(answers: Mapping[str, Any]) -> str:
 
 def _search(application: Application) -> str:
     # Longer than any name, and shorter than what an index can hold of one word.
-    return search_words(name_given(application.answers)[:100], application.case.reference)
+    return search.search_words(name_given(application.answers)[:100], application.case.reference)
 
 
 def _file(row: Row) -> HandedInFile:

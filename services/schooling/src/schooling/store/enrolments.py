@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 from amtsbus.casework import store as cases
 from amtsbus.casework.case import HistoryEntry
-from amtsbus.desk.search import query_of
+from amtsbus.desk import search
 from amtsbus.errors import ConflictError, NotFoundError
 from amtsbus.ids import new_id
 from amtsbus.postgres import Tx
@@ -136,16 +136,7 @@ class EnrolmentRow:
 
 async def find(tx: Tx, text: str, limit: int) -> list[UUID]:
     """At most `limit` enrolments that have a word beginning like each word of `text`, in name or reference; in no order."""
-    query = query_of(text)
-    if query is None:
-        return []
-    rows = await tx.fetch(
-        "SELECT enrolment_id FROM enrolments "
-        "WHERE array_to_tsvector(string_to_array(search, ' ')) @@ $1::tsquery LIMIT $2",
-        query,
-        limit,
-    )
-    return [row["enrolment_id"] for row in rows]
+    return await search.find(tx, text, limit, table="enrolments", key="enrolment_id")
 
 
 async def rows_of(tx: Tx, enrolment_ids: Collection[UUID]) -> dict[UUID, EnrolmentRow]:
