@@ -6,9 +6,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
-from amtsbus.casework.case import Decision, HistoryEntry
-from amtsbus.desk import Viewer
 from amtsbus.desk.due import Kind
+from amtsbus.desk.words import KeyedWords
 from amtsbus.web.languages import written_date, written_money
 
 from permits.domain.application import HEARING, Project, local_day
@@ -38,50 +37,26 @@ def kind_of(state: str) -> Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class PermitWords:
+class PermitWords(KeyedWords):
     """The building authority's words, in the viewer's language.
 
     Args:
         questions: those of the form that an applicant filled in at the portal, by their keys.
     """
 
-    viewer: Viewer
+    prefix = "permits"
     questions: Mapping[str, str] = field(default_factory=dict)
-
-    def state(self, state: str) -> str:
-        """Where an application stands."""
-        return self.viewer.say(f"permits.state.{state}")
-
-    def action(self, action: str) -> str:
-        """What is done with it."""
-        return self.viewer.say(f"permits.action.{action}")
-
-    def outcome(self, outcome: str) -> str:
-        """What was decided: the state that the decision led to."""
-        return self.state(outcome)
 
     def period(self, kind: str) -> str:
         """What a period is for."""
         if kind.startswith(HEARING):
             agency = self.code(Agency(kind.removeprefix(HEARING)))
             return self.viewer.say("permits.period.hearing", agency=agency)
-        return self.viewer.say(f"permits.period.{kind}")
+        return KeyedWords.period(self, kind)
 
     def fee(self, kind: str) -> str:  # noqa: ARG002 - the building authority has one kind
         """The fee of the decision."""
         return self.viewer.say("permits.fee")
-
-    def event(self, entry: HistoryEntry) -> str | None:  # noqa: ARG002 - every case knows all of its lines
-        """Nothing happens to a building application that not every case knows."""
-        return None
-
-    def reason(self, entry: HistoryEntry) -> str | None:
-        """Why, as somebody wrote it."""
-        return entry.reason
-
-    def reasons(self, decision: Decision) -> tuple[str, ...]:
-        """As they were written."""
-        return decision.reasons
 
     # what only the building authority has
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from amtsbus.casework.case import Decision, HistoryEntry
-from amtsbus.desk import Viewer
+from amtsbus.casework.case import HistoryEntry
 from amtsbus.desk.due import Kind
+from amtsbus.desk.words import KeyedWords
 from amtsbus.web.languages import written_date
 
 from registration.domain.persons import Language
@@ -41,30 +41,10 @@ def kind_of(state: str) -> Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class RegistrationWords:
+class RegistrationWords(KeyedWords):
     """The registration office's words, in the viewer's language."""
 
-    viewer: Viewer
-
-    def state(self, state: str) -> str:
-        """Where a case stands."""
-        return self.viewer.say(f"registration.state.{state}")
-
-    def action(self, action: str) -> str:
-        """What is done with it."""
-        return self.viewer.say(f"registration.action.{action}")
-
-    def outcome(self, outcome: str) -> str:
-        """What was decided: the state that the decision led to."""
-        return self.state(outcome)
-
-    def period(self, kind: str) -> str:
-        """What a period is for."""
-        return self.viewer.say(f"registration.period.{kind}")
-
-    def fee(self, kind: str) -> str:
-        """Nothing here costs anything, so there is no word for a fee."""
-        return kind
+    prefix = "registration"
 
     def event(self, entry: HistoryEntry) -> str | None:
         """What the service has noted by itself stands at the head of the page, see `sheets`."""
@@ -75,10 +55,6 @@ class RegistrationWords:
         if entry.about == RETURNED:
             return self.viewer.say("registration.returned")
         return entry.reason
-
-    def reasons(self, decision: Decision) -> tuple[str, ...]:
-        """The reasons as they were written."""
-        return decision.reasons
 
     # what only the registration office has
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from amtsbus.casework.case import Decision, HistoryEntry
+from amtsbus.casework.case import HistoryEntry
 from amtsbus.desk import (
     Action,
     CaseDocument,
@@ -66,42 +66,14 @@ _MOST_CHILDREN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class ApplicationWords:
+class ApplicationWords(EnrolmentWords):
     """What the codes of an application are called, in the viewer's language."""
 
-    viewer: Viewer
-
-    def state(self, state: str) -> str:
-        """Where it stands."""
-        return self.viewer.say(f"schooling.application.state.{state}")
-
-    def action(self, action: str) -> str:
-        """What is done with it."""
-        return self.viewer.say(f"schooling.application.action.{action}")
-
-    def outcome(self, outcome: str) -> str:
-        """What was decided: the state that the decision led to."""
-        return self.state(outcome)
-
-    def period(self, kind: str) -> str:
-        """What a period is for."""
-        return self.viewer.say(f"schooling.application.period.{kind}")
-
-    def fee(self, kind: str) -> str:
-        """A registration costs nothing, so there is no word for a fee."""
-        return kind
+    prefix = "schooling.application"
 
     def event(self, entry: HistoryEntry) -> str | None:
         """Something that came too late, or unasked."""
         return self.viewer.say(f"schooling.application.event.{entry.what}") if entry.what in _EVENTS else None
-
-    def reason(self, entry: HistoryEntry) -> str | None:
-        """Why, in words for its codes."""
-        return EnrolmentWords(self.viewer).reason(entry)
-
-    def reasons(self, decision: Decision) -> tuple[str, ...]:
-        """The reasons in the viewer's language."""
-        return EnrolmentWords(self.viewer).reasons(decision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Final
 
 from amtsbus.casework.case import Decision, HistoryEntry
-from amtsbus.desk import Viewer
 from amtsbus.desk.due import Kind
+from amtsbus.desk.words import KeyedWords
 from amtsbus.web.languages import written_date
 
 from schooling.domain.application import Evidence, Ground
@@ -44,34 +44,10 @@ def kind_of(state: str) -> Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class EnrolmentWords:
+class EnrolmentWords(KeyedWords):
     """The school administration's words, in the viewer's language."""
 
-    viewer: Viewer
-
-    def state(self, state: str) -> str:
-        """Where an enrolment stands."""
-        return self.viewer.say(f"schooling.state.{state}")
-
-    def action(self, action: str) -> str:
-        """What is done with it."""
-        return self.viewer.say(f"schooling.action.{action}")
-
-    def outcome(self, outcome: str) -> str:
-        """What was decided: the state that the decision led to."""
-        return self.state(outcome)
-
-    def period(self, kind: str) -> str:
-        """What a period is for."""
-        return self.viewer.say(f"schooling.period.{kind}")
-
-    def fee(self, kind: str) -> str:
-        """An enrolment costs nothing, so there is no word for a fee."""
-        return kind
-
-    def event(self, entry: HistoryEntry) -> str | None:  # noqa: ARG002 - every case knows all of its lines
-        """Nothing happens to an enrolment that not every case knows."""
-        return None
+    prefix = "schooling"
 
     def reason(self, entry: HistoryEntry) -> str | None:
         """Why: always codes, since nobody can write anything here."""
