@@ -10,6 +10,17 @@ from amtsbus.testing.fixtures import (
     service_database,
     settings_of,
     topic_prefix,
+    town_bus,
 )
 
-__all__ = ["api", "browse", "clock", "kafka", "postgres_url", "service_database", "settings_of", "topic_prefix"]
+__all__ = [
+    "api",
+    "browse",
+    "clock",
+    "kafka",
+    "postgres_url",
+    "service_database",
+    "settings_of",
+    "topic_prefix",
+    "town_bus",
+]

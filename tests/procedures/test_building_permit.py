@@ -1,7 +1,5 @@
 """The way of a building application between two departments that know nothing of each other's code."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,9 +9,7 @@ from amtsbus.auth import Role
 from amtsbus.ids import new_id
 from amtsbus.procedures import sampling
 from amtsbus.procedures.checking import read_office
-from amtsbus.testing.fixtures import Bus, create_topics
-from amtsbus.topics import find, load
-from amtsbus.worker import Worker
+from amtsbus.testing.fixtures import Bus
 from permits.main import SERVICE as PERMITS
 from portal.main import declared
 
@@ -37,21 +33,12 @@ async def databases(service_database: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def bus(
-    databases: dict[str, Any], settings_of: Any, kafka: str, topic_prefix: str, documents: str
-) -> AsyncIterator[Bus]:
+async def bus(databases: dict[str, Any], town_bus: Any, documents: str) -> Bus:
     """Both departments at work."""
-    names = {reader.topic for service in (PORTAL, PERMITS) for reader in service.readers}
-    names |= {topic.name for topic in load(find()) if topic.owner == "permits"}
-    await create_topics(kafka, [topic_prefix + name for name in sorted(names)])
-    async with AsyncExitStack() as stack:
-        workers = []
-        for service, own in ((PORTAL, {"documents_url": documents}), (PERMITS, {})):
-            database = databases[service.name]
-            worker = Worker(service, settings_of(service, database, **own), database)
-            await stack.enter_async_context(worker.running())
-            workers.append(worker)
-        yield Bus(kafka, topic_prefix, workers)
+    made: Bus = await town_bus(
+        *((service, databases[service.name]) for service in (PORTAL, PERMITS)), documents_url=documents
+    )
+    return made
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The way of a school registration between two departments that know nothing of each other's code."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,7 @@ import pytest
 from amtsbus.auth import Role
 from amtsbus.ids import new_id
 from amtsbus.procedures.declaration import ProcedureFile
-from amtsbus.testing.fixtures import Bus, create_topics
-from amtsbus.topics import find, load
-from amtsbus.worker import Worker
+from amtsbus.testing.fixtures import Bus
 from portal.main import declared
 from schooling.main import SERVICE as SCHOOLING
 from schooling.use_cases.take_in_child import TakeInChild, take_in_child
@@ -37,21 +33,12 @@ async def databases(service_database: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def bus(
-    databases: dict[str, Any], settings_of: Any, kafka: str, topic_prefix: str, documents: str
-) -> AsyncIterator[Bus]:
+async def bus(databases: dict[str, Any], town_bus: Any, documents: str) -> Bus:
     """Both departments at work."""
-    names = {reader.topic for service in (PORTAL, SCHOOLING) for reader in service.readers}
-    names |= {topic.name for topic in load(find()) if topic.owner == "schooling"}
-    await create_topics(kafka, [topic_prefix + name for name in sorted(names)])
-    async with AsyncExitStack() as stack:
-        workers = []
-        for service in (PORTAL, SCHOOLING):
-            database = databases[service.name]
-            worker = Worker(service, settings_of(service, database, documents_url=documents), database)
-            await stack.enter_async_context(worker.running())
-            workers.append(worker)
-        yield Bus(kafka, topic_prefix, workers)
+    made: Bus = await town_bus(
+        *((service, databases[service.name]) for service in (PORTAL, SCHOOLING)), documents_url=documents
+    )
+    return made
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A building authority with its database, its clock and its API."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -160,18 +160,3 @@ def documents(tmp_path: Path) -> str:
 async def desk(browse: Callable[..., Awaitable[Browser]], office: Office, documents: str) -> Browser:
     """A browser in front of the building authority's desk; nobody sits there yet."""
     return await browse(SERVICE, office.database, documents_url=documents)
-
-
-@pytest.fixture
-async def clara(desk: Browser) -> Browser:
-    """A clerk at the desk."""
-    await desk.log_in(Role.CLERK, sub="clara-clerk", name="Clara Demo")
-    return desk
-
-
-@pytest.fixture
-async def lena(clara: Browser) -> AsyncIterator[Browser]:
-    """A lead at a desk of her own."""
-    async with clara.another() as browser:
-        await browser.log_in(Role.LEAD, sub="lena-lead", name="Lena Demo")
-        yield browser

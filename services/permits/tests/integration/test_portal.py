@@ -1,8 +1,6 @@
 """Building applications that come through the portal: each becomes a case, and whatever is wrong becomes a question."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,16 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from amtsbus.events import Published
 from amtsbus.ids import new_id
-from amtsbus.postgres import Database
-from amtsbus.service import Running, Service
-from amtsbus.testing.fixtures import Bus, create_topics
-from amtsbus.worker import Worker
+from amtsbus.service import Running
+from amtsbus.testing.portal import DemoPortal
 from permits import subscribers
 from permits.consumed import ApplicationSubmitted, ApplicationWithdrawn, DocumentsSupplied, FeePaid
 from permits.main import SERVICE
-from permits.published import CATALOGUE, PROGRESS, TOPIC
+from permits.published import CATALOGUE, PROGRESS
 
 BUILDER = UUID("01980a52-7c1e-7d40-9a3b-52d1f5a0c002")
 APPLICATIONS = "portal.permits.applications"
@@ -375,59 +370,19 @@ async def test_the_service_is_published_once(counter: Counter, settings_of: Any)
 # Over the bus
 
 
-class Submitted(Published, type="portal.application-submitted.v1", topic=APPLICATIONS):
-    """What the portal tells."""
-
-    office: str
-    application_id: UUID
-    procedure: str
-    procedure_version: int
-    language: str
-    applicant: dict[str, Any]
-    answers: dict[str, Any]
-    documents: list[dict[str, Any]]
-    handed_in_at: str
-
-
-@dataclass
-class Town:
-    """A portal of the tests, and the authority's worker."""
-
-    database: Database
-    bus: Bus
-
-    async def hand_in(self, *events: dict[str, Any]) -> None:
-        for event in events:
-            async with self.database.transaction() as tx:
-                await tx.append(UUID(event["application_id"]), Submitted.model_validate(event))
-        await self.bus.settled()
-
-
 @pytest.fixture
-async def town(
-    counter: Counter, service_database: Any, settings_of: Any, kafka: str, topic_prefix: str, tmp_path: Path
-) -> AsyncIterator[Town]:
-    migrations = tmp_path / "migrations"
-    migrations.mkdir()
-    portal = Service(name="portal", title="Portal", published=(Submitted,), routers=(), migrations=migrations)
-    database = await service_database(portal)
-    topics = [APPLICATIONS, TOPIC, PROGRESS.topic, CATALOGUE.topic, "permits.replay.requests"]
-    topics += ["notifications.replay.requests", "portal.replay.requests"]
-    await create_topics(kafka, [topic_prefix + topic for topic in topics])
-    async with AsyncExitStack() as stack:
-        workers = []
-        for service, of in ((portal, database), (SERVICE, counter.office.database)):
-            worker = Worker(service, settings_of(service, of), of)
-            await stack.enter_async_context(worker.running())
-            workers.append(worker)
-        yield Town(database, Bus(kafka, topic_prefix, workers))
+async def portal(counter: Counter, service_database: Any, town_bus: Any, tmp_path: Path) -> DemoPortal:
+    (tmp_path / "migrations").mkdir()
+    return await DemoPortal.before(
+        (SERVICE, counter.office.database), service_database, town_bus, tmp_path / "migrations"
+    )
 
 
-async def test_the_reader_goes_on_whatever_citizens_hand_in(counter: Counter, town: Town) -> None:
+async def test_the_reader_goes_on_whatever_citizens_hand_in(counter: Counter, portal: DemoPortal) -> None:
     good, empty = submitted(), submitted(answers={}, documents=[])
     strange = submitted(answers={key: {"x": [None]} for key in HOUSE}, documents=[file("a_poem")] * 3)
     last = submitted("site_plan")
-    await town.hand_in(good, empty, strange, last)
+    await portal.hand_in(good, empty, strange, last)
     rows = await counter.office.database.pool.fetch("SELECT case_id, state FROM amtsbus.cases")
     assert {str(row["case_id"]): row["state"] for row in rows} == {
         good["application_id"]: "submitted",

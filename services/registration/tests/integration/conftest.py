@@ -1,7 +1,7 @@
 """A registration office to call: its API on a real database, and what people hand in there."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -131,18 +131,3 @@ async def office(service_database: Callable[..., Awaitable[Database]], api: Call
 async def desk(browse: Callable[..., Awaitable[Browser]], office: Office) -> Browser:
     """A browser in front of the registration office's desk; nobody sits there yet."""
     return await browse(SERVICE, office.database)
-
-
-@pytest.fixture
-async def clara(desk: Browser) -> Browser:
-    """A clerk at the desk."""
-    await desk.log_in(Role.CLERK, sub="clara-clerk", name="Clara Demo")
-    return desk
-
-
-@pytest.fixture
-async def lena(clara: Browser) -> AsyncIterator[Browser]:
-    """A lead at a desk of her own."""
-    async with clara.another() as browser:
-        await browser.log_in(Role.LEAD, sub="lena-lead", name="Lena Demo")
-        yield browser

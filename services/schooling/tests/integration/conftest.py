@@ -188,21 +188,6 @@ async def desk(browse: Callable[..., Awaitable[Browser]], office: Office) -> Bro
 
 
 @pytest.fixture
-async def clara(desk: Browser) -> Browser:
-    """A clerk at the desk."""
-    await desk.log_in(Role.CLERK, sub="clara-clerk", name="Clara Demo")
-    return desk
-
-
-@pytest.fixture
-async def lena(clara: Browser) -> AsyncIterator[Browser]:
-    """A lead at a desk of her own."""
-    async with clara.another() as browser:
-        await browser.log_in(Role.LEAD, sub="lena-lead", name="Lena Demo")
-        yield browser
-
-
-@pytest.fixture
 async def counter(office: Office, settings_of: Callable[..., Settings]) -> Counter:
     """The office with two schools, and its service in the portal."""
     for name in ("Demo-Schule A", "Demo-Schule B"):

@@ -2,26 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from amtsbus.events import Published
 from amtsbus.ids import new_id
-from amtsbus.postgres import Database
-from amtsbus.service import Running, Service
-from amtsbus.testing.fixtures import Bus, create_topics
-from amtsbus.worker import Worker
+from amtsbus.service import Running
+from amtsbus.testing.portal import DemoPortal
 from schooling.main import SERVICE
 from schooling.published import CATALOGUE, PROGRESS
 from schooling.use_cases.take_in_child import TakeInChild, take_in_child
 
-from .handing_in import APPLICATIONS, Counter, file, submitted
+from .handing_in import Counter, file, submitted
 
 MOTHER = UUID("01980a52-7c1e-7d40-9a3b-52d1f5a0e003")
 FATHER = UUID("01980a52-7c1e-7d40-9a3b-52d1f5a0e004")
@@ -320,70 +314,29 @@ async def test_an_application_is_read_by_the_form_that_was_filled_in(counter: Co
 # Over the bus
 
 
-class Submitted(Published, type="portal.application-submitted.v1", topic=APPLICATIONS):
-    """What the portal tells."""
-
-    office: str
-    application_id: UUID
-    procedure: str
-    procedure_version: int
-    language: str
-    applicant: dict[str, Any]
-    answers: dict[str, Any]
-    documents: list[dict[str, Any]]
-    handed_in_at: str
-
-
-@dataclass
-class Town:
-    """A portal of the tests, and the school administration's worker."""
-
-    database: Database
-    bus: Bus
-
-    async def hand_in(self, *events: dict[str, Any]) -> None:
-        for event in events:
-            async with self.database.transaction() as tx:
-                await tx.append(UUID(event["application_id"]), Submitted.model_validate(event))
-        await self.bus.settled()
-
-
 @pytest.fixture
-async def town(
-    office: Any, service_database: Any, settings_of: Any, kafka: str, topic_prefix: str, tmp_path: Path
-) -> AsyncIterator[Town]:
-    migrations = tmp_path / "migrations"
-    migrations.mkdir()
-    portal = Service(name="portal", title="Portal", published=(Submitted,), routers=(), migrations=migrations)
-    database = await service_database(portal)
-    topics = {APPLICATIONS, *(event.topic for event in SERVICE.published), *(one.topic for one in SERVICE.readers)}
-    await create_topics(kafka, [topic_prefix + topic for topic in sorted(topics)])
-    async with AsyncExitStack() as stack:
-        workers = []
-        for service, of in ((portal, database), (SERVICE, office.database)):
-            worker = Worker(service, settings_of(service, of), of)
-            await stack.enter_async_context(worker.running())
-            workers.append(worker)
-        yield Town(database, Bus(kafka, topic_prefix, workers))
+async def portal(office: Any, service_database: Any, town_bus: Any, tmp_path: Path) -> DemoPortal:
+    (tmp_path / "migrations").mkdir()
+    return await DemoPortal.before((SERVICE, office.database), service_database, town_bus, tmp_path / "migrations")
 
 
 async def test_the_worker_offers_schools_within_seconds_and_the_reader_goes_on_whatever_parents_hand_in(
-    office: Any, town: Town
+    office: Any, portal: DemoPortal
 ) -> None:
     counter = Counter(office)
     for nth in (1, 2):
         await office.school(f"Demo-Schule {nth}")
     while not await counter.offers():
-        await town.bus.settled()
+        await portal.bus.settled()
     await office.school("Demo-Schule 3")
     while len(await counter.offers()) < 2:
-        await town.bus.settled()
+        await portal.bus.settled()
     enrolment_id = await office.invited(MOTHER)
     schools = await counter.schools()
     strange = submitted(MOTHER, schools, answers={"given_names": {"x": [None]}}, documents=[file("a_poem")] * 3)
     empty = submitted(MOTHER, schools, documents=[]) | {"answers": {}}
     good = submitted(MOTHER, schools)
-    await town.hand_in(strange, empty, good)
+    await portal.hand_in(strange, empty, good)
     rows = await office.database.pool.fetch(
         "SELECT case_id, state FROM amtsbus.cases WHERE procedure_key = 'school-registration'"
     )
