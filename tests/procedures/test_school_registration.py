@@ -62,10 +62,12 @@ async def office(databases: dict[str, Any], api: Any) -> Any:
 
 @pytest.fixture
 async def mother(databases: dict[str, Any], bus: Bus, office: Any, browse: Any, documents: str) -> Any:
-    """A parent at the portal, as soon as the service is there."""
+    """A parent at the portal, as soon as the service and the invitation are there."""
     browser = await browse(PORTAL, databases["portal"], documents_url=documents)
     await browser.log_in(person_id=MOTHER, name="Deniz Demo-Öztürk", identification="substantial")
     while (await browser.open(SERVICE_PAGE)).status == 404:
+        await bus.settled()
+    while not await databases["schooling"].pool.fetchval("SELECT count(*) FROM enrolments"):
         await bus.settled()
     return browser
 
@@ -113,6 +115,19 @@ async def test_a_child_that_is_known_is_registered_while_its_parent_looks_on(
     assert wanted[seen["first_choice"]] == "Demo-Grundschule Im Feld"
     for database in databases.values():
         assert await database.pool.fetchval("SELECT count(*) FROM amtsbus.dead_letters") == 0
+
+
+async def test_a_child_that_is_not_known_yet_is_registered_when_it_is(
+    mother: Any, bus: Bus, databases: dict[str, Any]
+) -> None:
+    case_id = await fill_in(mother, databases, given_names="Eva")
+    await bus.settled()
+    assert "wird zugeordnet" in (await mother.open(f"/mine/{case_id}")).text
+    async with databases["schooling"].transaction() as tx:
+        child = TakeInChild(new_id(), "Eva", "Demo-Öztürk", date(2020, 5, 1), (MOTHER,), arrives=True)
+        await take_in_child(child, tx)
+    while "angemeldet" not in (await mother.open(f"/mine/{case_id}")).text:
+        await bus.settled()
 
 
 async def test_a_name_that_does_not_fit_is_asked_about_and_corrected(

@@ -14,7 +14,7 @@ from schooling.domain.procedure import SCHOOL_REGISTRATION
 from schooling.published import APPLICATIONS, CATALOGUE, OFFICE, PROGRESS, PUBLISHED, TOPIC
 from schooling.settings import SchoolingSettings
 from schooling.subscribers import applications, school_age_children
-from schooling.tasks import invite_cohorts
+from schooling.tasks import invite_cohorts, match_applications
 from schooling.use_cases.offer_schools import offer_schools
 
 _HERE = Path(__file__).parents[2]
@@ -33,6 +33,7 @@ SERVICE = Service(
     ),
     tasks=(
         invite_cohorts,
+        match_applications,
         ProcedureFolder(
             OFFICE,
             _HERE / "procedures",

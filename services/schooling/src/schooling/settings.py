@@ -5,9 +5,12 @@ from pydantic import Field
 
 
 class SchoolingSettings(DocumentSettings):
-    """`SCHOOLING_INVITATION_BATCH`, `SCHOOLING_INVITATION_POLL_SECONDS`. The numbers of the law are data: `enrolment_rules`."""
+    """`SCHOOLING_INVITATION_BATCH`, `SCHOOLING_POLL_SECONDS`. The numbers of the law are data: `enrolment_rules`."""
 
     invitation_batch: int = Field(50, ge=1, le=500, description="Children invited in one transaction")
-    invitation_poll_seconds: float = Field(
-        1.0, gt=0, le=60, description="How often the worker looks for an ordered invitation"
+    poll_seconds: float = Field(
+        1.0,
+        gt=0,
+        le=60,
+        description="How often the worker looks for ordered invitations and applications to look at anew",
     )

@@ -21,6 +21,7 @@ from amtsbus.testing.browsing import Browser
 from amtsbus.testing.tokens import ApiClient
 from schooling.main import SERVICE
 from schooling.use_cases.invite_cohort import invite_cohort
+from schooling.use_cases.match_waiting_applications import match_waiting_applications
 from schooling.use_cases.take_in_child import TakeInChild, take_in_child
 
 from .handing_in import Counter
@@ -111,6 +112,13 @@ class Office:
             if not now_invited:
                 return invited
             invited += now_invited
+
+    async def look_anew(self) -> None:
+        """What the worker's other task does, until there is nothing left to do."""
+        while True:
+            async with self.database.transaction() as tx:
+                if not await match_waiting_applications(tx):
+                    return
 
     async def invited(self, *custodians: UUID, born: date = FIVE_YEARS_OLD) -> str:
         """An invited child's enrolment."""

@@ -54,7 +54,7 @@ async def a_worker_process(office: Any, settings: Settings) -> AsyncIterator[asy
         | {
             "SCHOOLING_DATABASE_URL": office.database.url,
             "SCHOOLING_WORKER_PORT": "0",
-            "SCHOOLING_INVITATION_POLL_SECONDS": "0.1",
+            "SCHOOLING_POLL_SECONDS": "0.1",
             "AMTSBUS_ENVIRONMENT": "development",
             "AMTSBUS_TOPIC_PREFIX": settings.topic_prefix,
             "AMTSBUS_LOG_LEVEL": "WARNING",

@@ -11,8 +11,10 @@ import pytest
 from amtsbus.ids import new_id
 from amtsbus.service import Running
 from amtsbus.testing.portal import DemoPortal
+from schooling.consumed import ApplicationSubmitted
 from schooling.main import SERVICE
 from schooling.published import CATALOGUE, PROGRESS
+from schooling.subscribers import on_application_submitted
 from schooling.use_cases.take_in_child import TakeInChild, take_in_child
 
 from .handing_in import Counter, file, submitted
@@ -126,10 +128,72 @@ async def test_a_child_that_is_not_invited_or_registered_already_is_left_to_a_ca
     assert await counter.states(await counter.apply(MOTHER)) == ["received"]
 
 
-async def test_a_child_that_has_moved_away_is_not_found(counter: Counter) -> None:
-    await counter.office.invited(MOTHER)
-    await counter.office.database.pool.execute("UPDATE children SET moved_out_on = '2026-03-01'")
-    assert await counter.states(await counter.apply(MOTHER)) == ["received"]
+# What came too early
+
+
+async def test_an_application_that_comes_before_the_invitation_registers_the_child_when_it_is_invited(
+    counter: Counter,
+) -> None:
+    child_id = await counter.office.arrival(MOTHER, FATHER)
+    early = [await counter.apply(MOTHER), await counter.apply(FATHER, answers={"given_names": "Demo-Nobody"})]
+    await counter.office.look_anew()
+    assert [await counter.states(one) for one in early] == [["received"], ["received"]]
+    await counter.office.order_invitation()
+    await counter.office.work_through_invitations()
+    await counter.office.look_anew()
+    assert [await counter.states(one) for one in early] == [["received", "granted"], ["received"]]
+    enrolment_id = await counter.office.database.pool.fetchval(
+        "SELECT enrolment_id FROM enrolments WHERE child_id = $1", child_id
+    )
+    assert await counter.office.events(enrolment_id) == ["parents-invited", "enrolment-received"]
+
+
+@pytest.mark.parametrize("known_before", ["nothing", "another name", "no custody"])
+async def test_an_application_that_comes_before_the_registers_entry_registers_the_child_when_that_is_right(
+    counter: Counter, known_before: str
+) -> None:
+    child_id = new_id()
+
+    async def entry(given_names: str, custodians: tuple[UUID, ...], *, arrives: bool) -> None:
+        child = TakeInChild(child_id, given_names, "Öztürk", date(2020, 5, 1), custodians, arrives=arrives)
+        async with counter.office.database.transaction() as tx:
+            await take_in_child(child, tx)
+
+    await counter.office.order_invitation()
+    if known_before != "nothing":
+        await entry(
+            "Eva" if known_before == "another name" else "Ada",
+            (FATHER,) if known_before == "no custody" else (MOTHER,),
+            arrives=True,
+        )
+    application_id = await counter.apply(MOTHER)
+    await counter.office.look_anew()
+    assert await counter.states(application_id) == ["received"]
+    await entry("Ada", (MOTHER, FATHER), arrives=known_before == "nothing")
+    await counter.office.look_anew()
+    assert await counter.states(application_id) == ["received", "granted"]
+
+
+@pytest.mark.parametrize("commits_first", ["application", "invitation"])
+async def test_an_application_that_crosses_with_the_invitation_registers_the_child(
+    counter: Counter, commits_first: str
+) -> None:
+    office = counter.office
+    await office.order_invitation()
+    event = submitted(MOTHER, await counter.schools())
+    if commits_first == "application":
+        async with office.database.transaction() as invitation:
+            child = TakeInChild(new_id(), "Ada", "Öztürk", date(2020, 5, 1), (MOTHER,), arrives=True)
+            await take_in_child(child, invitation)
+            await counter.tell("submitted", event)
+            await office.look_anew()
+    else:
+        async with office.database.transaction() as application:
+            await on_application_submitted(ApplicationSubmitted.model_validate(event), application)
+            await office.arrival(MOTHER)
+            await office.look_anew()
+    await office.look_anew()
+    assert await counter.states(UUID(event["application_id"])) == ["received", "granted"]
 
 
 # Questions

@@ -33,7 +33,7 @@ def moved_away(child_id: UUID, on: str = "2026-04-01") -> bytes:
 
 @pytest.fixture
 async def bus(office: Any, town_bus: Callable[..., Awaitable[Bus]]) -> Bus:
-    return await town_bus((SERVICE, office.database), invitation_poll_seconds=0.05)
+    return await town_bus((SERVICE, office.database), poll_seconds=0.05)
 
 
 async def test_a_child_s_way_from_the_register_to_its_place_and_away(

@@ -15,7 +15,7 @@ from amtsbus.postgres import Row, Tx
 from schooling.domain.application import Application, Evidence, HandedInFile
 from schooling.domain.child import Child
 from schooling.domain.events import Document
-from schooling.domain.procedure import SCHOOL_REGISTRATION
+from schooling.domain.procedure import SCHOOL_REGISTRATION, ApplicationState
 from schooling.store.children import child_of
 
 
@@ -212,6 +212,40 @@ async def concerns(tx: Tx, application_id: UUID, person_id: UUID) -> bool:
         person_id,
     )
     return bool(own)
+
+
+# Looking anew at applications that wait
+
+
+async def match_again(tx: Tx, person_ids: Collection[UUID]) -> None:
+    """After the commit, look anew at what these persons have applied for: something about their children has changed."""
+    await tx.execute("INSERT INTO persons_to_match_again (person_id) SELECT unnest($1::uuid[])", list(person_ids))
+
+
+async def claim_person_to_match(tx: Tx) -> UUID | None:
+    """The next person of `match_again` whom no other worker has claimed; off the list with the commit."""
+    person_id: UUID | None = await tx.fetchval(
+        """
+        DELETE FROM persons_to_match_again
+        WHERE nth = (SELECT nth FROM persons_to_match_again ORDER BY nth LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING person_id
+        """
+    )
+    return person_id
+
+
+async def lock_waiting_applications(tx: Tx, applicant_id: UUID) -> list[Application]:
+    """A person's applications that wait for a child and in which nothing is asked, locked (see `lock_application`)."""
+    rows = await tx.fetch(
+        """
+        SELECT a.application_id FROM applications a JOIN amtsbus.cases c ON c.case_id = a.application_id
+        WHERE c.applicant_id = $1 AND c.state = $2 ORDER BY a.application_id
+        """,
+        applicant_id,
+        ApplicationState.UNMATCHED,
+    )
+    locked = [await lock_application(tx, row["application_id"]) for row in rows]
+    return [one for one in locked if one.state is ApplicationState.UNMATCHED]
 
 
 # Lists

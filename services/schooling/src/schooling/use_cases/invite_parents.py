@@ -20,3 +20,4 @@ async def invite_parents(child: Child, rulebook: Rulebook, tx: Tx) -> None:
     )
     await store.add_enrolment(tx, enrolment)
     await tx.append(enrolment.case.case_id, *published(enrolment, [invited]))
+    await store.match_again(tx, child.custodian_ids)

@@ -13,7 +13,7 @@ from schooling import reporting, store
 from schooling.domain.application import Application, HandedInFile
 from schooling.use_cases.ask_applicant import ask_and_tell
 from schooling.use_cases.read_answers import read_application
-from schooling.use_cases.register_applied_child import register_if_known
+from schooling.use_cases.register_applied_child import register_or_wait
 
 
 @dataclass(frozen=True)
@@ -54,4 +54,4 @@ async def receive_application(command: ReceiveApplication, tx: Tx) -> None:
     if read.wrong:
         await ask_and_tell(application, read.wrong, (), read.documents_period, Actor.system(), tx)
     elif read.stated is not None:
-        await register_if_known(application, read.stated, tx)
+        await register_or_wait(application, read.stated, tx)

@@ -16,7 +16,7 @@ from schooling.domain.enrolment import Party, Target
 from schooling.domain.events import Document
 from schooling.domain.procedure import ApplicationState
 from schooling.use_cases.read_answers import form_of, read_answers
-from schooling.use_cases.register_applied_child import register_if_known
+from schooling.use_cases.register_applied_child import register_or_wait
 from schooling.use_cases.supply_documents import SupplyDocuments, supply_documents
 
 log = structlog.get_logger("schooling")
@@ -64,7 +64,7 @@ async def _take_over(application: Application, command: ReceiveSupplement, tx: T
     moved = [] if step is None else [reporting.moved(application, step, now)]
     await tx.append(application.application_id, *moved, *reporting.still_asked(application))
     if step is not None and application.state is ApplicationState.UNMATCHED and read.stated is not None:
-        await register_if_known(application, read.stated, tx)
+        await register_or_wait(application, read.stated, tx)
     return step is not None
 
 

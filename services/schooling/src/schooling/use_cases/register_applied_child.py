@@ -11,21 +11,35 @@ from schooling.use_cases.register_child import RegisterChild, register_child
 from schooling.use_cases.resolve_wishes import StatedWishes
 
 
-async def register_if_known(application: Application, said: Statement, tx: Tx) -> None:
-    """Register the child if the answers leave no doubt which one it is; else the application waits for the administration.
+async def register_or_wait(application: Application, said: Statement, tx: Tx) -> None:
+    """Register the child if it is known; else the application waits for it, or for the administration.
+
+    What is committed about a child while this looks for it is not seen here, so it is looked for once more after the commit.
+    """
+    if not await register_if_known(application, said, tx):
+        await store.match_again(tx, [application.applicant_id])
+
+
+async def register_if_known(application: Application, said: Statement, tx: Tx) -> bool:
+    """Register the child if the answers leave no doubt which one it is.
 
     It is a child in the applicant's custody, born on that day and called like that, the only one of which that is true, and
     invited. Whatever else is the case changes nothing that the applicant could see.
+
+    Returns:
+        Whether it is registered.
     """
     children = await store.lock_children_of_custodian(tx, application.applicant_id, said.date_of_birth)
     alike = [child for child in children if child.is_called(said.given_names, said.family_name)]
     if len(alike) != 1:
-        return
+        return False
     enrolments = await store.enrolments_of_child(tx, alike[0])
     invited = [enrolment for enrolment in enrolments if enrolment.case.state == State.INVITED]
-    if len(invited) == 1:
-        parent = Party(application.applicant, application.applicant_id)
-        await register_applied_child(application, invited[0], said, parent, None, Actor.system(), tx)
+    if len(invited) != 1:
+        return False
+    parent = Party(application.applicant, application.applicant_id)
+    await register_applied_child(application, invited[0], said, parent, None, Actor.system(), tx)
+    return True
 
 
 async def register_applied_child(

@@ -41,4 +41,5 @@ async def take_in_child(command: TakeInChild, tx: Tx) -> None:
     if known is not None:
         child = child.following(known, arrives=command.arrives)
     await store.put_child(tx, child)
+    await store.match_again(tx, child.custodian_ids)
     await invite_late_arrival(child, tx)
