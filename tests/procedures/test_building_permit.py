@@ -1,5 +1,6 @@
 """The way of a building application between two departments that know nothing of each other's code."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,12 +11,16 @@ from amtsbus.ids import new_id
 from amtsbus.procedures import sampling
 from amtsbus.procedures.checking import read_office
 from amtsbus.testing.fixtures import Bus
+from notifications import store as notifications
+from notifications.main import declared as notifications_of
 from permits.main import SERVICE as PERMITS
 from portal.main import declared
+from pypdf import PdfReader
 
 from services.portal.tests.filling import Applicant
 
 PORTAL = declared((), ("permits",))
+NOTIFICATIONS = notifications_of(())
 FOLDER = Path(__file__).parents[2] / "services" / "permits" / "procedures"
 FORM = read_office(FOLDER).procedures["building-permit"]
 BUILDER = UUID("01980a52-7c1e-7d40-9a3b-52d1f5a0d009")
@@ -29,14 +34,14 @@ def documents(tmp_path: Path) -> str:
 
 @pytest.fixture
 async def databases(service_database: Any) -> dict[str, Any]:
-    return {service.name: await service_database(service) for service in (PORTAL, PERMITS)}
+    return {service.name: await service_database(service) for service in (PORTAL, PERMITS, NOTIFICATIONS)}
 
 
 @pytest.fixture
 async def bus(databases: dict[str, Any], town_bus: Any, documents: str) -> Bus:
     """Both departments at work."""
     made: Bus = await town_bus(
-        *((service, databases[service.name]) for service in (PORTAL, PERMITS)), documents_url=documents
+        *((service, databases[service.name]) for service in (PORTAL, PERMITS, NOTIFICATIONS)), documents_url=documents
     )
     return made
 
@@ -48,6 +53,18 @@ async def citizen(databases: dict[str, Any], bus: Bus, browse: Any, documents: s
     await browser.log_in(person_id=BUILDER, name="Berta Demo-Bauer", identification="basic")
     while (await browser.open("/services/building-permit")).status == 404:
         await bus.settled()
+    async with databases["notifications"].transaction() as tx:
+        await notifications.lock_addressee(tx, BUILDER)
+        await notifications.store_registry_entry(
+            tx,
+            BUILDER,
+            given_names="Berta",
+            family_name="Demo-Bauer",
+            language="de",
+            address=None,
+            disclosure_blocked=False,
+            told_at=tx.clock.now(),
+        )
     return browser
 
 
@@ -94,5 +111,12 @@ async def test_a_permit_is_applied_for_in_the_portal_and_granted_by_two_people(
     page = await citizen.open(f"/mine/{case_id}")
     assert "genehmigt" in page.text
     assert "Bezahlen Sie die Gebühr" in page.text
+    for subject in ("Ihr Bauantrag {} ist eingegangen", "Gebührenbescheid zu Ihrem Bauantrag {}"):
+        assert subject.format(view["reference"]) in page.links
+    page = await citizen.follow(f"Baugenehmigung {view['reference']}")
+    assert "Klage erheben" in page.text
+    pdf = await citizen.client.get(f"{page.url}/pdf")
+    text = "".join(one.extract_text() for one in PdfReader(BytesIO(pdf.content)).pages)
+    assert all(said in text for said in ("Bauaufsicht", "Guten Tag Berta Demo-Bauer", "Ihre Rechte", view["reference"]))
     for database in databases.values():
         assert await database.pool.fetchval("SELECT count(*) FROM amtsbus.dead_letters") == 0

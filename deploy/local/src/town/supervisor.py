@@ -23,6 +23,7 @@ from town.printing import Printer
 from town.processes import State, Supervised, SupervisedServer, end_left_over, last_lines
 
 AUDIENCE = "amtsbus"
+CITY = "Stadt Leverkusen"
 TOGETHER = "offices"
 """The process of the services that share one."""
 POOL_SIZE = 5
@@ -254,6 +255,7 @@ class Town:
         upper, access, ports = name.upper(), self.databases[name], self.configuration.services[name]
         environment = {
             "AMTSBUS_ENVIRONMENT": "development",
+            "AMTSBUS_CITY": CITY,
             "AMTSBUS_CLOCK_FILE": str(self.home.clock),
             "AMTSBUS_TOPIC_PREFIX": self.configuration.topic_prefix,
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka,
@@ -270,6 +272,8 @@ class Town:
             f"{upper}_SMTP_HOST": "127.0.0.1",
             f"{upper}_SMTP_PORT": str(self.configuration.smtp),
         }
+        if (portal := self.configuration.services.get("portal")) is not None:
+            environment[f"{upper}_INBOX_URL"] = f"http://127.0.0.1:{portal.api}/letters"
         if (secret := self._web_secrets.get(name)) is not None:
             environment |= {
                 f"{upper}_OIDC_CLIENT_ID": name,

@@ -8,7 +8,7 @@ from amtsbus.service import Service
 
 from notifications.http import ROUTERS
 from notifications.patience import deliver_unaddressed
-from notifications.published import PUBLISHED
+from notifications.published import LETTERS, PUBLISHED
 from notifications.sender import send_emails
 from notifications.settings import NotificationsSettings
 from notifications.subscribers import READERS, cases_of
@@ -22,7 +22,11 @@ def declared(offices: Sequence[str], pattern: Service | None = None) -> Service:
         pattern=pattern,
         published=(*PUBLISHED, replay_requests.asked_by("notifications")),
         routers=ROUTERS,
-        readers=(*READERS, *(cases_of(office) for office in offices)),
+        readers=(
+            *READERS,
+            *(cases_of(office) for office in offices),
+            *replay_requests.answered_by("notifications", portal=[LETTERS]),
+        ),
         tasks=(send_emails, deliver_unaddressed),
         settings=NotificationsSettings,
         migrations=Path(__file__).parents[2] / "migrations",

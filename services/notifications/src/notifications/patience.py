@@ -1,4 +1,4 @@
-"""Messages wait for an address, but not for ever: after some days the inbox has to be enough."""
+"""Messages wait for an address, but not for ever: after a while the inbox has to be enough."""
 
 import asyncio
 from datetime import timedelta
@@ -19,7 +19,7 @@ async def deliver_unaddressed(running: Running) -> None:
     """Deliver what has waited too long, person by person, until cancelled; catches up after a downtime."""
     settings = own_settings(running)
     while True:
-        waiting_since = running.database.clock.now() - timedelta(days=settings.address_wait_days)
+        waiting_since = running.database.clock.now() - timedelta(minutes=settings.address_wait_minutes)
         async with running.database.transaction() as tx:
             people = await store.waiting_people(tx, waiting_since)
         for person_id in people:

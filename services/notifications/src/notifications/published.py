@@ -1,13 +1,16 @@
-"""What we tell the world about a message: ids and times, never content, name or address."""
+"""What we tell the world about a message: ids and times, never content, name or address. Letters go to the portal alone."""
 
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from amtsbus.casework.letters import IssuedLetter
+from amtsbus.casework.letters import topic_of as letters_of
 from amtsbus.events import Published
 from pydantic import Field
 
 TOPIC = "notifications.message.events"
+LETTERS = letters_of("notifications")
 
 _MESSAGE = "01957c0e-6b00-7000-8000-0000000000a1"
 _PERSON = "01957c0e-6b00-7000-8000-0000000000b1"
@@ -58,4 +61,10 @@ class MessageFailedV1(Published, type="notifications.message-failed.v1", topic=T
     attempts: int = Field(description="How many attempts were made", examples=[24])
 
 
-PUBLISHED = (MessageDeliveredV1, MessageReadV1, MessageBouncedV1, MessageFailedV1)
+class LetterIssuedV1(IssuedLetter, Published, type="notifications.letter-issued.v1", topic=LETTERS):
+    """A letter of a department that does not write its letters itself, for the portal. It is written once and never changes."""
+
+    office: str = Field(description="The department whose matter it is", examples=["permits"])
+
+
+PUBLISHED = (MessageDeliveredV1, MessageReadV1, MessageBouncedV1, MessageFailedV1, LetterIssuedV1)

@@ -7,11 +7,13 @@ second wall behind that. A value that a template needs and does not get is an er
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from amtsbus.casework import letters
 
 from notifications.domain.addressee import Addressee, Language
 from notifications.domain.kinds import Facts, Kind
@@ -41,16 +43,20 @@ class Text:
     body: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LetterFrame:
-    """What every letter says beside its facts; templates see it as `letter`."""
+@dataclass(frozen=True, slots=True)
+class LetterText:
+    """What a letter says.
 
-    city: str
-    court: str
-    name: str
-    today: date
+    Attributes:
+        paragraphs: between the salutation and the closing; of a decision in English the German ones as well, after `BINDING`.
+        remedy: what can be done against a decision; in English with the German text after an empty line.
+        body: the whole letter as plain text.
+    """
+
+    subject: str
+    paragraphs: tuple[str, ...]
     remedy: str | None
-    deemed_delivered_on: date | None
+    body: str
 
 
 def letter_text(
@@ -62,37 +68,55 @@ def letter_text(
     court: str,
     today: date,
     deemed_delivered_on: date | None,
-) -> Text:
-    """The letter of `kind` in the addressee's language.
+) -> LetterText:
+    """The letter of `kind` in the addressee's language; a decision in German in any case (VwVfG NRW § 23 (1)).
+
+    Args:
+        deemed_delivered_on: of a decision, and of nothing else.
 
     Raises:
         jinja2.UndefinedError: a fact that the template needs is missing.
         jinja2.TemplateNotFound: the kind has no template in this language.
     """
-    frame = LetterFrame(
-        city=city,
-        court=court,
-        name=addressee.name,
-        today=today,
-        remedy=kind.remedy,
-        deemed_delivered_on=deemed_delivered_on,
-    )
-    return _render(kind.key, addressee.language, {**facts, "letter": asdict(frame)}, body_block=None)
+    language = addressee.language
+    languages = [language, Language.GERMAN] if kind.is_decision and language is not Language.GERMAN else [language]
+    texts = [_text(kind.key, one, facts) for one in languages]
+    paragraphs = _paragraphs(texts[0].body)
+    for binding in texts[1:]:
+        paragraphs += [letters.BINDING, binding.subject, *_paragraphs(binding.body)]
+    remedy = None
+    if kind.is_decision:
+        values = {"remedy": kind.remedy, "court": court, "deemed_delivered_on": deemed_delivered_on}
+        remedy = "\n\n".join(" ".join(_whole("remedy", one, values).split()) for one in languages)
+    frame = {"city": city, "name": addressee.name, "today": today, "paragraphs": paragraphs, "remedy": remedy}
+    return LetterText(texts[0].subject, tuple(paragraphs), remedy, _whole("letter", language, frame))
 
 
 def email_text(language: Language, *, city: str, inbox_url: str) -> Text:
     """The e-mail that says that something is waiting, and where. The same for everybody: it has no personal content."""
-    return _render("email", language, {"city": city, "inbox_url": inbox_url}, body_block="text")
+    return _text("email", language, {"city": city, "inbox_url": inbox_url})
 
 
-def _render(name: str, language: Language, values: Mapping[str, Any], *, body_block: str | None) -> Text:
+def _text(name: str, language: Language, values: Mapping[str, Any]) -> Text:
+    """The blocks of a template that has a subject and a text."""
     template = _environment(language).get_template(f"{name}.{language}.txt")
 
     def block(block_name: str) -> str:
         return "".join(template.blocks[block_name](template.new_context(dict(values))))
 
-    body = template.render(values) if body_block is None else block(body_block)
-    return Text(" ".join(block("subject").split()), re.sub(r"\n{3,}", "\n\n", body).strip() + "\n")
+    return Text(" ".join(block("subject").split()), _tidy(block("text")))
+
+
+def _whole(name: str, language: Language, values: Mapping[str, Any]) -> str:
+    return _tidy(_environment(language).get_template(f"{name}.{language}.txt").render(values))
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _paragraphs(text: str) -> list[str]:
+    return text.strip().split("\n\n")
 
 
 @cache

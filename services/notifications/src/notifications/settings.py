@@ -30,8 +30,8 @@ class NotificationsSettings(Settings):
     smtp_connections: int = Field(2, ge=1, le=20, description="Connections per worker; each sends one e-mail at a time")
     sender_address: str = Field(f"noreply@{_PLACEHOLDER_DOMAIN}", pattern=r"^[!-?A-~]+@[!-?A-~]+$")
     inbox_url: str = Field(f"https://portal.{_PLACEHOLDER_DOMAIN}/postfach", description="Where the inbox is read")
-    address_wait_days: float = Field(
-        3.0, gt=0, description="How long a letter waits for its addressee's address before the inbox has to be enough"
+    address_wait_minutes: float = Field(
+        60.0, gt=0, description="How long a letter waits for its addressee's address before the inbox has to be enough"
     )
     email_poll_seconds: float = Field(0.5, gt=0, description="How often an idle connection looks for e-mails")
     email_batch: int = Field(20, ge=1, le=500, description="E-mails claimed at once")

@@ -14,7 +14,7 @@ from amtsbus.testing.fixtures import Bus, create_topics
 from amtsbus.worker import Worker
 from notifications.main import SERVICE
 
-from ..towns import TOPICS, Departments, Post, Sending
+from ..towns import Departments, Post, Sending
 
 AtWork = Callable[..., AbstractAsyncContextManager[Bus]]
 
@@ -35,8 +35,8 @@ async def database(service_database: Callable[[Service], Awaitable[Database]]) -
 @pytest.fixture
 async def departments(kafka: str, topic_prefix: str) -> AsyncIterator[Departments]:
     """The departments that this service listens to, with their topics and ours."""
-    topics = [topic_prefix + topic for topic in (*TOPICS.values(), "notifications.message.events")]
-    await create_topics(kafka, topics)
+    topics = {event.topic for event in SERVICE.published} | {reader.topic for reader in SERVICE.readers}
+    await create_topics(kafka, [topic_prefix + topic for topic in sorted(topics)])
     producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all")
     await producer.start()
     yield Departments(producer, topic_prefix)

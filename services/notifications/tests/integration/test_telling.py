@@ -12,9 +12,10 @@ from amtsbus.postgres import Database
 from amtsbus.service import Running
 from amtsbus.settings import Environment
 from notifications.patience import deliver_unaddressed
+from notifications.published import LETTERS
 from notifications.settings import NotificationsSettings
 
-from ..facts import PERSON, SECOND_CUSTODIAN, fact, postal_address
+from ..facts import CASE, PERSON, SECOND_CUSTODIAN, fact, postal_address
 from ..towns import happen, happen_in, journal, kinds_in_inbox, until, wants_email
 
 ADDRESS_CHANGED = "registration.postal-address-changed.v1"
@@ -22,6 +23,7 @@ SUBMITTED = "permits.application-submitted.v1"
 APPROVED = "permits.application-approved.v1"
 FEE = "permits.fee-noticed.v1"
 INVITED = "schooling.parents-invited.v1"
+LETTER_OF_AN_OFFICE = "offices.letter-written.v1"
 MARCH = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
@@ -64,7 +66,7 @@ async def test_the_letter_about_a_move_waits_for_the_new_address(database: Datab
     assert await database.pool.fetchval("SELECT postal_address[2] FROM letters") == "Neuweg 12 a"
 
 
-async def test_somebody_whom_the_register_does_not_know_gets_letters_in_the_inbox_after_three_days(
+async def test_somebody_whom_the_register_does_not_know_gets_letters_in_the_inbox_after_an_hour(
     database: Database, clock: FixedClock
 ) -> None:
     for event_type in (SUBMITTED, APPROVED):
@@ -74,10 +76,10 @@ async def test_somebody_whom_the_register_does_not_know_gets_letters_in_the_inbo
     )
     patience = asyncio.create_task(deliver_unaddressed(Running(settings, database)))
     try:
-        clock.advance(timedelta(days=2))
+        clock.advance(timedelta(minutes=40))
         await happen(database, FEE, fact(FEE))
         assert await kinds_in_inbox(database, PERSON) == []
-        clock.advance(timedelta(days=1))
+        clock.advance(timedelta(minutes=20))
         patience.cancel()
         patience = asyncio.create_task(deliver_unaddressed(Running(settings, database)))
 
@@ -189,12 +191,37 @@ async def test_a_letter_can_be_changed_by_nobody(database: Database) -> None:
             await database.pool.execute(attack)
 
 
-async def test_no_event_carries_a_name_or_an_address(database: Database) -> None:
+async def test_the_letter_goes_to_the_portal_as_it_lies_in_the_inbox(database: Database) -> None:
+    await happen(database, ADDRESS_CHANGED, postal_address(), subject=PERSON)
+    await happen(database, APPROVED, fact(APPROVED))
+    await happen(database, LETTER_OF_AN_OFFICE, fact(LETTER_OF_AN_OFFICE))
+    [issued] = await journal(database, "letter-issued")
+    letter = await database.pool.fetchrow(
+        "SELECT message_id, subject, body FROM letters JOIN messages USING (message_id) ORDER BY position"
+    )
+    assert letter is not None
+    assert (issued["letter_id"], issued["subject"]) == (str(letter["message_id"]), letter["subject"])
+    assert all(text in letter["body"] for text in (*issued["paragraphs"], issued["remedy"]))
+    assert (issued["office"], issued["about"], issued["reference"]) == (
+        "permits",
+        "application-approved",
+        "BA-2026-000123",
+    )
+    assert (issued["case_id"], issued["person_id"]) == (str(CASE), str(PERSON))
+    assert (issued["addressee"], issued["language"], issued["is_decision"]) == ("Änne Özdemir-Groß", "de", True)
+    assert len(await kinds_in_inbox(database, PERSON)) == 2, (
+        "the office's own letter is only announced: it is in the portal already"
+    )
+
+
+async def test_an_address_is_in_no_event_and_a_name_in_none_but_the_letter_for_the_portal(database: Database) -> None:
     await happen(database, ADDRESS_CHANGED, postal_address(blocked=True), subject=PERSON)
     await happen(database, APPROVED, fact(APPROVED))
     assert await database.pool.fetchval("SELECT postal_address[2] FROM letters") == "Hauptstraße 12 a"
     published = str(await database.pool.fetch("SELECT data FROM amtsbus.events"))
-    assert not any(word in published for word in ("Änne", "Özdemir", "Hauptstraße", "51373"))
+    assert not any(word in published for word in ("Hauptstraße", "51373"))
+    named = await database.pool.fetch("SELECT DISTINCT topic FROM amtsbus.events WHERE data::text ~ 'Änne|Özdemir'")
+    assert [row["topic"] for row in named] == [LETTERS]
 
 
 async def _someone_waits_for_a_lock(database: Database) -> bool:

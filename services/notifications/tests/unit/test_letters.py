@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from amtsbus.casework.letters import BINDING
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
@@ -12,7 +13,7 @@ from notifications.domain.addressee import Addressee, Language
 from notifications.domain.delivery import deemed_delivered_on
 from notifications.domain.kinds import KINDS, Kind
 from notifications.main import SERVICE
-from notifications.rendering import TEMPLATES, Text, email_text, letter_text
+from notifications.rendering import TEMPLATES, LetterText, email_text, letter_text
 
 from ..facts import EVENTS, fact
 
@@ -34,7 +35,7 @@ def _facts(kind: str, **changes: Any) -> dict[str, Any]:
     return model.model_validate(fact(f"{kind}.v1", **changes)).model_dump(mode="json")
 
 
-def _letter(kind: Kind, language: Language, facts: dict[str, Any], given_names: str = "Änne") -> Text:
+def _letter(kind: Kind, language: Language, facts: dict[str, Any], given_names: str = "Änne") -> LetterText:
     addressee = Addressee(
         person_id=UUID(int=1),
         told_at=datetime(2026, 3, 2, tzinfo=UTC),
@@ -100,13 +101,26 @@ def test_hostile_values_stay_what_they_are(kind: str, language: Language, poison
 def test_a_decision_says_what_one_can_do_against_it_and_when_it_counts_as_delivered(
     kind: str, language: Language
 ) -> None:
-    body = _letter(KINDS[kind], language, _facts(kind)).body
-    decision = KINDS[kind].is_decision
+    letter = _letter(KINDS[kind], language, _facts(kind))
+    body, decision = letter.body, KINDS[kind].is_decision
+    assert (letter.remedy is not None) == decision
     remedies = "Rechtsbehelfsbelehrung" if language is Language.GERMAN else "legal remedies"
     fourth_day = "gilt am 6. März 2026" if language is Language.GERMAN else "notified on 6 March 2026"
     assert (remedies in body) == decision
     assert (fourth_day in body) == decision
     assert ("Verwaltungsgericht Köln" in body) == (KINDS[kind].remedy == "action")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_decision_in_english_says_all_of_it_in_german_as_well(kind: str) -> None:
+    german, english = (_letter(KINDS[kind], language, _facts(kind)) for language in Language)
+    if not KINDS[kind].is_decision:
+        assert BINDING not in english.paragraphs
+        return
+    assert english.paragraphs[english.paragraphs.index(BINDING) + 1 :] == (german.subject, *german.paragraphs)
+    assert english.remedy is not None
+    assert english.remedy.split("\n\n")[1:] == [german.remedy]
+    assert all(text in english.body for text in (*english.paragraphs, english.remedy))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -119,7 +133,7 @@ def test_a_missing_fact_is_an_error_and_not_an_empty_line(kind: str) -> None:
 
 def test_no_template_is_without_its_twin_or_its_kind() -> None:
     names = {file.name.removesuffix(".txt") for file in TEMPLATES.glob("*.txt")}
-    expected = {f"{name}.{language}" for name in (*KINDS, "letter", "email") for language in Language}
+    expected = {f"{name}.{language}" for name in (*KINDS, "letter", "remedy", "email") for language in Language}
     assert names == expected
 
 

@@ -1,9 +1,9 @@
 """The office's letters: written from the words of the procedure file, kept, and told to those who deliver them."""
 
-import secrets
 from collections.abc import Mapping
 from typing import Final, Literal, cast
 
+from amtsbus.casework import letters
 from amtsbus.ids import new_id
 from amtsbus.postgres import Tx
 from amtsbus.procedures import letters as wording_of_letters
@@ -14,11 +14,6 @@ from offices import store
 from offices.domain.case_file import CaseFile
 from offices.published import LetterIssuedV1, LetterWrittenV1
 from offices.store import StoredLetter
-
-_CODE_SIGNS: Final = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Without what is easily taken for something else."""
-
-_BINDING: Final = "The German text is the binding one:"
 
 _COURT: Final = Text(
     de="Gegen diesen Bescheid kann innerhalb eines Monats nach Bekanntgabe Klage erhoben werden. Die Klage ist schriftlich oder "
@@ -80,7 +75,7 @@ async def write_letter(
     if file.language == "en" and is_decision:
         # The language of an authority is German (VwVfG § 23 (1)): what binds is said in it as well.
         german = values("de")
-        paragraphs += [_BINDING, wording_of_letters.line(letter.subject.de, german)]
+        paragraphs += [letters.BINDING, wording_of_letters.line(letter.subject.de, german)]
         paragraphs += wording_of_letters.paragraphs(letter.body.de, german)
     written = StoredLetter(
         letter_id=new_id(),
@@ -92,7 +87,7 @@ async def write_letter(
         paragraphs=tuple(paragraphs),
         remedy=_remedy(file, court) if is_decision else None,
         is_decision=is_decision,
-        verification_code=_verification_code(),
+        verification_code=letters.verification_code(),
         issued_at=tx.clock.now(),
     )
     await store.add_letter(tx, written)
@@ -147,11 +142,6 @@ def _remedy(file: CaseFile, court: str) -> str:
     if file.language != "en":
         return german
     return f"{text.en.format(court=court, office=where)}\n\n{german}"
-
-
-def _verification_code() -> str:
-    signs = "".join(secrets.choice(_CODE_SIGNS) for _ in range(12))
-    return f"{signs[:4]}-{signs[4:8]}-{signs[8:]}"
 
 
 def documents_in_words(file: CaseFile, documents: tuple[str, ...], fields: tuple[str, ...]) -> str | None:

@@ -63,7 +63,7 @@ class FeeSettled(Consumed, type="offices.fee-settled.v1"):
 
 
 class LetterIssued(Consumed, type="offices.letter-issued.v1"):
-    """The office has written a letter to the applicant."""
+    """Somebody is written to."""
 
     office: str
     case_id: UUID

@@ -45,6 +45,7 @@ def declared(offices: Sequence[str], departments: Sequence[str] = (), pattern: S
             *(reader for office in offices for reader in subscribers.readers_of(office)),
             *replay_requests.answered_by("portal", kind=subscribers.OFFICES, **ours),
             *theirs,
+            subscribers.letters_of(subscribers.NOTIFICATIONS, subscribers.NOTIFICATIONS),
         ),
         tasks=(sweep,),
         settings=PortalSettings,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from amtsbus.casework.letters import BINDING
 from amtsbus.clock import BERLIN
 from amtsbus.procedures import wording
 from amtsbus.procedures.declaration import OfficeFile
@@ -20,8 +21,6 @@ from portal.domain.letter import Letter
 STANDARDS: Final[list[Any]] = ["a-2a", "ua-1"]
 
 _TEMPLATE: Final = Path(__file__).parent / "letters" / "letter.typ"
-_BINDING: Final = "The German text is the binding one:"
-"""After this paragraph an English letter goes on in German (the offices say so)."""
 
 DISPLAYABLE: Final = (
     " -~\u00a0-\u0377\u0386\u0388-\u038a\u038c\u038e-\u03a1\u03a3-\u03ff\u0400-\u0482\u048a-\u04ff\u1e00-\u1eff"
@@ -36,6 +35,7 @@ _STANDS_FOR_OTHERS: Final = "\u25a1"
 _WORDS: Final = {
     "de": {
         "salutation": "Guten Tag {addressee},",
+        "salutation_without_name": "Guten Tag,",
         "closing": "Freundliche Grüße",
         "remedy": "Ihre Rechte",
         "delivery": "Über das Kommunalportal",
@@ -48,6 +48,7 @@ _WORDS: Final = {
     },
     "en": {
         "salutation": "Dear {addressee},",
+        "salutation_without_name": "Good day,",
         "closing": "Yours sincerely",
         "remedy": "Your rights",
         "delivery": "By the city's portal",
@@ -113,7 +114,9 @@ def _content(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
         "information": information,
         "date_parts": {"year": day.year, "month": day.month, "day": day.day},
         "subject": _displayable(letter.subject).strip() or letter.reference,  # a heading must not be empty (PDF/UA)
-        "salutation": words["salutation"].format(addressee=letter.addressee),
+        "salutation": words["salutation" if letter.addressee else "salutation_without_name"].format(
+            addressee=letter.addressee
+        ),
         "paragraphs": _paragraphs(letter.paragraphs, language),
         "remedy": _remedy(letter.remedy, language),
         "verification": words["verification"].format(
@@ -145,7 +148,7 @@ def _paragraphs(paragraphs: tuple[str, ...], language: str) -> list[dict[str, st
     written, now = [], language
     for paragraph in paragraphs:
         written.append({"language": now, "text": paragraph})
-        if paragraph == _BINDING:
+        if paragraph == BINDING:
             now = "de"
     return written
 

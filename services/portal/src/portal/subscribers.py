@@ -31,15 +31,17 @@ from portal.use_cases.withdraw_procedure import WithdrawProcedure, withdraw_proc
 
 OFFICES = "offices"
 """The package of which the offices are instances."""
+NOTIFICATIONS = "notifications"
+"""Who writes the letters of the departments with code of their own."""
 
 
 def readers_of(office: str) -> tuple[Reader, ...]:
     """What is read of one office."""
-    return (_cases_of(office, OFFICES), _letters_of(office), _procedures_of(office, OFFICES))
+    return (_cases_of(office, OFFICES), letters_of(office, OFFICES), _procedures_of(office, OFFICES))
 
 
 def readers_of_department(name: str) -> tuple[Reader, ...]:
-    """What is read of one department with code of its own; its letters come another way."""
+    """What is read of one department with code of its own; its letters are written by notifications."""
     return (_cases_of(name, name), _procedures_of(name, name))
 
 
@@ -80,10 +82,11 @@ def _cases_of(office: str, kind: str) -> Reader:
     return cases
 
 
-def _letters_of(office: str) -> Reader:
-    letters = Reader(f"{office}.letter.events", group=f"portal.{office}-letters")
+def letters_of(name: str, kind: str) -> Reader:
+    """What is read of somebody who writes letters: an office, or notifications for the departments with code of their own."""
+    letters = Reader(f"{name}.letter.events", group=f"portal.{name}-letters")
 
-    @letters(LetterIssued)
+    @letters(LetterIssued.told_by(kind))
     async def on_letter_issued(event: LetterIssued, tx: Tx) -> None:
         await keep_letter(KeepLetter(Letter(**event.model_dump())), tx)
 

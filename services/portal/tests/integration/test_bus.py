@@ -358,7 +358,7 @@ async def test_a_department_with_code_of_its_own_is_found_applied_to_and_followe
     assert department.handed_in == [application_id]
     page = await browser.reload()
     assert "GART-2026-000007" in page.text
-    assert "Was das Amt entscheidet, schreibt es Ihnen mit der Post" in page.text
+    assert "noch keine Briefe" in page.text
 
     asked = PROGRESS.documents_requested(
         office="gardens", case_id=application_id, documents=("origin_proof",), fields=(), due_on=date(2026, 3, 30)
@@ -416,10 +416,15 @@ async def test_a_case_that_did_not_come_through_the_portal_holds_nobody_up(
     assert await portal.count("amtsbus.dead_letters") == 0
 
 
-def test_the_portal_reads_of_a_department_where_its_cases_stand_and_what_it_offers_and_no_letters():
+def test_the_portal_reads_of_a_department_where_its_cases_stand_and_what_it_offers_and_its_letters_of_notifications():
     [service] = [declared((), ("permits",))]
     read = {reader.topic: sorted(reader.handlers) for reader in service.readers}
-    assert set(read) == {"permits.case.events", "permits.procedure.events", "permits.replay.requests"}
+    assert set(read) == {
+        "permits.case.events",
+        "permits.procedure.events",
+        "permits.replay.requests",
+        "notifications.letter.events",
+    }
     assert "permits.case-documents-requested.v1" in read["permits.case.events"]
 
 

@@ -2,10 +2,11 @@
 
 from datetime import date, timedelta
 
+from town.browser import TownBrowser
 from town.day import building
 from town.day.city import City
 from town.day.residents import settle
-from town.people import staff
+from town.people import Person, staff
 
 TITLE = "A building application without its site plan"
 
@@ -81,3 +82,21 @@ async def play(city: City) -> None:
         "fee-noticed",
     )
     city.notes("five letters, in the order of what happened")
+    await _read_in_portal(city, builder, f"Baugenehmigung {reference}")
+
+
+async def _read_in_portal(city: City, builder: Person, subject: str) -> None:
+    async with TownBrowser(city.addresses, builder.name) as browser:
+        await browser.open("/login?return=/letters")
+
+        async def there() -> bool:
+            return subject in (await browser.open("/letters")).links
+
+        await city.until("the letter is in the portal", there)
+        page = await browser.follow(subject)
+        city.expect("Klage erheben" in page.text, "a decision says what can be done against it")
+        pdf = await browser.client.get(f"{page.url}/pdf")
+        city.expect(pdf.content.startswith(b"%PDF-"), "the letter is a PDF")
+    city.says(
+        builder, f"finds it in the portal, though not applied there, and saves it as PDF ({len(pdf.content):,} bytes)"
+    )

@@ -36,6 +36,13 @@ class Kind:
     remedy: Remedy | None = None
     to_the_address_of_the_event: bool = False
     """The event goes with a new address, which comes on another topic: the letter waits for it."""
+    announces: bool = False
+    """The letter itself comes from the office; this says only that it is there."""
+
+    @property
+    def department(self) -> str:
+        """Whose matter it is."""
+        return self.key.partition(".")[0]
 
     @property
     def is_decision(self) -> bool:
@@ -92,7 +99,7 @@ _TELLS: Mapping[str, Kind] = {
     "schooling.answers-requested.v1": Kind("schooling.answers-requested", _applicant),
     "schooling.application-refused.v1": Kind("schooling.application-refused", _applicant, Remedy.ACTION),
     # offices: their letters lie in the portal, and are announced here; what can be done against a decision is said there
-    "offices.letter-written.v1": Kind("offices.letter-written", _person_with_a_name),
+    "offices.letter-written.v1": Kind("offices.letter-written", _person_with_a_name, announces=True),
 }
 
 TELLS: Mapping[str, Kind] = MappingProxyType(dict(_TELLS))

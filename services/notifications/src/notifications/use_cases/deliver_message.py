@@ -1,13 +1,17 @@
-"""Write the letter of a message and put it into the inbox."""
+"""Write the letter of a message, put it into the inbox, and give it to the portal."""
 
+from datetime import datetime
+
+from amtsbus.casework import letters
 from amtsbus.clock import BERLIN
+from amtsbus.events import Published
 from amtsbus.postgres import Tx
 
 from notifications import rendering, store
 from notifications.domain.addressee import Addressee
 from notifications.domain.delivery import deemed_delivered_on
-from notifications.domain.kinds import KINDS
-from notifications.published import MessageDeliveredV1
+from notifications.domain.kinds import KINDS, Kind
+from notifications.published import LetterIssuedV1, MessageDeliveredV1
 from notifications.settings import letterhead
 
 
@@ -41,8 +45,7 @@ async def deliver_message(message: store.Message, addressee: Addressee, tx: Tx) 
     )
     if addressee.wants_email:
         await store.queue_email(tx, message.message_id, now)
-    await tx.append(
-        message.message_id,
+    told: list[Published] = [
         MessageDeliveredV1(
             message_id=message.message_id,
             person_id=message.person_id,
@@ -50,5 +53,29 @@ async def deliver_message(message: store.Message, addressee: Addressee, tx: Tx) 
             channel="inbox",
             caused_by=message.caused_by,
             delivered_at=now,
-        ),
+        )
+    ]
+    if not kind.announces:
+        told.append(_issued(message, kind, addressee, text, now))
+    await tx.append(message.message_id, *told)
+
+
+def _issued(
+    message: store.Message, kind: Kind, addressee: Addressee, text: rendering.LetterText, now: datetime
+) -> LetterIssuedV1:
+    return LetterIssuedV1(
+        office=kind.department,
+        case_id=message.case_id,
+        letter_id=message.message_id,
+        person_id=message.person_id,
+        about=kind.key.partition(".")[2],
+        language=addressee.language.value,
+        reference=message.facts["reference"],
+        addressee=addressee.name,
+        subject=text.subject,
+        paragraphs=text.paragraphs,
+        remedy=text.remedy,
+        is_decision=kind.is_decision,
+        verification_code=letters.verification_code(),
+        issued_at=now,
     )

@@ -8,7 +8,7 @@ from amtsbus.web import RateLimit, Visit, attachment, pages, visitors
 from starlette.responses import Response
 
 from portal.pages.whom import documents_of, not_theirs, owner_of
-from portal.store import letters, procedures
+from portal.store import applications, letters, procedures
 from portal.use_cases.read_letter import ReadLetter, read_letter
 from portal.use_cases.verify_letter import VerifyLetter, verify_letter
 from portal.use_cases.write_pdf import WritePdf, write_pdf
@@ -32,12 +32,17 @@ async def get_letters(visit: Visit, tx: InTx) -> Response:
 @router.get("/letters/{letter_id}", dependencies=[visitors()])
 async def get_letter(letter_id: UUID, visit: Visit, tx: InRecordingTx) -> Response:
     """One letter; that it was read is noted."""
+    owner = owner_of(visit)
     try:
-        letter = await read_letter(ReadLetter(owner_of(visit), letter_id), tx)
+        letter = await read_letter(ReadLetter(owner, letter_id), tx)
     except NotFoundError as error:
         raise not_theirs(visit, error) from None
-    office = (await procedures.catalogue(tx)).office(letter.office)
-    return visit.render("letters/letter.html", letter=letter, office=office)
+    return visit.render(
+        "letters/letter.html",
+        letter=letter,
+        office=(await procedures.catalogue(tx)).office(letter.office),
+        has_application=await applications.is_there(tx, letter.case_id, owner),
+    )
 
 
 @router.get("/letters/{letter_id}/pdf", dependencies=[visitors()])

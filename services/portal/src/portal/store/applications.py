@@ -82,6 +82,12 @@ async def get(tx: Tx, application_id: UUID, owner: Owner, *, to_change: bool = F
     return application
 
 
+async def is_there(tx: Tx, application_id: UUID, owner: Owner) -> bool:
+    """Whether there is such an application of this owner."""
+    statement = f"SELECT EXISTS (SELECT FROM applications a WHERE {IS_OWN} AND a.application_id = $4)"  # noqa: S608 - as above
+    return bool(await tx.fetchval(statement, *own(owner), application_id))
+
+
 async def find(tx: Tx, application_id: UUID) -> Application | None:
     """An application, whoever it belongs to, to be changed by what its office says; None where it is not known here."""
     row = await tx.fetchrow(f"{_SELECT} WHERE a.application_id = $1 FOR UPDATE OF a", application_id)

@@ -1,4 +1,4 @@
-"""The office has written a letter to an applicant."""
+"""A letter to somebody was written."""
 
 from dataclasses import dataclass
 
@@ -14,5 +14,5 @@ class KeepLetter:
 
 
 async def keep_letter(command: KeepLetter, tx: Tx) -> None:
-    """Keep it for its addressee, unread, also where the application is not known here: no letter is lost."""
+    """Keep it for its addressee, unread, also where no application here belongs to it: no letter is lost."""
     await letters.add(tx, command.letter)
