@@ -1,7 +1,8 @@
-"""Rules are pure, SQL has one place, and nobody calls another department; what import-linter cannot see."""
+"""Rules are pure, SQL has one place, nobody calls another department or loads its code; what import-linter cannot see."""
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,3 +191,19 @@ def test_the_edge_commits_and_no_use_case_does(package):
         and node.func.attr in ("commit", "rollback")
     ]
     assert found == []
+
+
+@each_package
+def test_the_processes_of_a_service_load_no_other_one_and_no_library_for_terminals(package):
+    """All are installed beside each other in a town; each megabyte counts once for every process."""
+    name = "taxes" if package.name == "offices" else package.name
+    script = f"from amtsbus.service import load_service; load_service({name!r}); import sys; print(*sys.modules)"
+    loaded = {
+        module.partition(".")[0]
+        for module in subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout.split()
+    }
+    unwanted = {other.name for other in PACKAGES} - {package.name} | {"prompt_toolkit", "obstore", "typst"}
+    assert package.name in loaded
+    assert loaded & unwanted == set()

@@ -4,23 +4,24 @@ So a document cannot be changed without getting another name, the same file hand
 to carry nothing but the hash. Where it lies is one setting: a folder, or a bucket that speaks S3. Who may see a document is not
 known here: the services know it, and nobody reaches the store but through one of them.
 
-This needs the package `obstore`, which services with documents have.
+This needs the package `obstore`, which services with documents have; its 5 MB are imported by whoever opens a store.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, S3Store
 from pydantic import Field, model_validator
 
 from amtsbus.errors import TransientError
 from amtsbus.settings import Environment, Settings
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 PIECE_BYTES: Final = 262_144
 """How much of a document is in memory at a time when it is read."""
@@ -66,7 +67,7 @@ class DocumentSettings(Settings):
 class DocumentStore:
     """Keeps documents under their hashes (64 hexadecimal digits in lower case)."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: "ObjectStore") -> None:
         self._store = store
 
     @classmethod
@@ -79,6 +80,8 @@ class DocumentStore:
         Raises:
             ValueError: it is another kind of URL.
         """
+        from obstore.store import LocalStore, S3Store
+
         if url.startswith("file:///"):
             return cls(LocalStore.from_url(url, mkdir=True))
         if url.startswith("s3://"):
@@ -94,10 +97,8 @@ class DocumentStore:
         digest = await asyncio.to_thread(hash_of, content)
         if not await self.exists(digest):
             content.seek(0)
-            try:
-                await obstore.put_async(self._store, _place(digest), content)
-            except (BaseError, OSError) as error:
-                raise _away(error) from None
+            with _away_if_refused():
+                await self._store.put_async(_place(digest), content)
         return digest
 
     async def get(self, digest: str) -> AsyncIterator[bytes]:
@@ -111,16 +112,15 @@ class DocumentStore:
         """
         seen, held = sha256(), b""
         try:
-            found = await obstore.get_async(self._store, _place(digest))
-            async for piece in found.stream(min_chunk_size=PIECE_BYTES):
-                if held:
-                    yield held
-                held = bytes(piece)
-                seen.update(held)
+            with _away_if_refused():
+                found = await self._store.get_async(_place(digest))
+                async for piece in found.stream(min_chunk_size=PIECE_BYTES):
+                    if held:
+                        yield held
+                    held = bytes(piece)
+                    seen.update(held)
         except FileNotFoundError:
             raise DocumentMissingError(f"there is no document {digest}") from None
-        except (BaseError, OSError) as error:
-            raise _away(error) from None
         if seen.hexdigest() != digest:
             raise DocumentDamagedError(f"the document {digest} is not what was put there")
         if held:
@@ -141,11 +141,10 @@ class DocumentStore:
             DocumentStoreAwayError: nobody knows now.
         """
         try:
-            await obstore.head_async(self._store, _place(digest))
+            with _away_if_refused():
+                await self._store.head_async(_place(digest))
         except FileNotFoundError:
             return False
-        except (BaseError, OSError) as error:
-            raise _away(error) from None
         return True
 
     async def delete(self, digest: str) -> None:
@@ -154,12 +153,8 @@ class DocumentStore:
         Raises:
             DocumentStoreAwayError: it may still be there.
         """
-        try:
-            await obstore.delete_async(self._store, _place(digest))
-        except FileNotFoundError:
-            return
-        except (BaseError, OSError) as error:
-            raise _away(error) from None
+        with suppress(FileNotFoundError), _away_if_refused():
+            await self._store.delete_async(_place(digest))
 
 
 def hash_of(content: BinaryIO) -> str:
@@ -177,6 +172,15 @@ def _place(digest: str) -> str:
     return f"{digest[:2]}/{digest}"
 
 
-def _away(error: Exception) -> DocumentStoreAwayError:
-    # The text of the error may name the bucket and its address; its kind is enough for the log.
-    return DocumentStoreAwayError(f"the document store does not answer ({type(error).__name__})")
+@contextmanager
+def _away_if_refused() -> Iterator[None]:
+    """What the store says, in our words; that there is no such file is for the caller."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as error:
+        # The text of the error may name the bucket and its address; its kind is enough for the log.
+        raise DocumentStoreAwayError(f"the document store does not answer ({type(error).__name__})") from None

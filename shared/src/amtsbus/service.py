@@ -110,7 +110,12 @@ def installed_services() -> dict[str, EntryPoint | _Instance]:
         for point in entry_points(group="amtsbus.instances")
         for name in _instances(point).names()
     }
-    return found | {point.name: point for point in entry_points(group="amtsbus.services")}
+    return found | _single_services()
+
+
+def _single_services() -> dict[str, EntryPoint]:
+    """Those that are a package of their own; to know them nothing is imported."""
+    return {point.name: point for point in entry_points(group="amtsbus.services")}
 
 
 def contracted_services() -> list[Service]:
@@ -132,7 +137,7 @@ def contracted_services() -> list[Service]:
 
 def package_of(name: str) -> str:
     """The package that the service `name` comes from: its own name, unless it is one of several instances."""
-    found = installed_services().get(name)
+    found = None if name in _single_services() else installed_services().get(name)
     return found.package.name if isinstance(found, _Instance) else name
 
 
@@ -142,12 +147,13 @@ def load_service(name: str) -> Service:
     Raises:
         UnknownServiceError: it is not installed; the message lists those that are.
     """
-    points = installed_services()
-    if name not in points:
+    points = _single_services()
+    found = points[name] if name in points else installed_services().get(name)
+    if found is None:
         raise UnknownServiceError(
-            f"no service {name!r} is installed here; installed: {', '.join(sorted(points)) or 'none'}"
+            f"no service {name!r} is installed here; installed: {', '.join(sorted(installed_services())) or 'none'}"
         )
-    service = points[name].load()
+    service = found.load()
     if not isinstance(service, Service):
         raise UnknownServiceError(f"the entry point of {name!r} is not a Service")
     return service

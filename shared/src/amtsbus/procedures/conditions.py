@@ -8,15 +8,19 @@ Days are text such as `2026-11-24`; they compare as days do.
 
 import logging
 import re
+import sys
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
+from types import ModuleType
 from typing import Any, Final
 
-import cel
-
 from amtsbus.procedures.declaration import ComputedValue
+
+# The package brings its command line along, with a library for terminals: 8 MB in every process that reads a procedure.
+sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
+import cel  # noqa: E402 - see above
 
 Values = Mapping[str, Any]
 
