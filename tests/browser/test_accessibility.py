@@ -109,6 +109,12 @@ async def test_what_is_ones_own_is_accessible(window, citizen, look):
     found["letter"] = await axe.violations(other.page)
     await other.open("/letters")
     found["letters"] = await axe.violations(other.page)
+    await other.open("/contact")
+    found["notices"] = await axe.violations(other.page)
+    await other.page.get_by_label("Schicken Sie mir eine E-Mail").check()
+    await other.page.get_by_label("E-Mail-Adresse").fill("")
+    await other.click("Speichern")
+    found["notices, with a mistake"] = await axe.violations(other.page)
     for part in ("supply", "withdraw"):
         await other.page.goto(f"{path}/{part}")
         found[part] = await axe.violations(other.page)

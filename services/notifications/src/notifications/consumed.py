@@ -5,10 +5,11 @@ A reader is tolerant: codes, languages and countries stay plain text here, and a
 
 import unicodedata
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from amtsbus.events import Consumed
+from amtsbus.http.fields import EmailAddress
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 MOST_CHARACTERS = 500
@@ -242,6 +243,18 @@ class RegistrationRefused(Consumed, type="schooling.application-refused.v1"):
     reference: Line
     grounds: Codes
     refused_on: date
+
+
+# -- the portal --------------------------------------------------------------------------------------------------
+
+
+class ContactPreferencesChosen(Consumed, type="portal.contact-preferences-chosen.v1"):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    person_id: UUID
+    email: EmailAddress | None
+    language: Literal["de", "en"] | None
+    email_notice: bool
 
 
 # -- offices -----------------------------------------------------------------------------------------------------

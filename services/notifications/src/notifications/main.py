@@ -8,7 +8,7 @@ from amtsbus.service import Service
 
 from notifications.http import ROUTERS
 from notifications.patience import deliver_unaddressed
-from notifications.published import LETTERS, PUBLISHED
+from notifications.published import CONTACT, LETTERS, PUBLISHED
 from notifications.sender import send_emails
 from notifications.settings import NotificationsSettings
 from notifications.subscribers import READERS, cases_of
@@ -25,7 +25,7 @@ def declared(offices: Sequence[str], pattern: Service | None = None) -> Service:
         readers=(
             *READERS,
             *(cases_of(office) for office in offices),
-            *replay_requests.answered_by("notifications", portal=[LETTERS]),
+            *replay_requests.answered_by("notifications", portal=[LETTERS, CONTACT]),
         ),
         tasks=(send_emails, deliver_unaddressed),
         settings=NotificationsSettings,

@@ -11,6 +11,7 @@ from pydantic import Field
 
 TOPIC = "notifications.message.events"
 LETTERS = letters_of("notifications")
+CONTACT = "notifications.contact-preferences.events"
 
 _MESSAGE = "01957c0e-6b00-7000-8000-0000000000a1"
 _PERSON = "01957c0e-6b00-7000-8000-0000000000b1"
@@ -67,4 +68,25 @@ class LetterIssuedV1(IssuedLetter, Published, type="notifications.letter-issued.
     office: str = Field(description="The department whose matter it is", examples=["permits"])
 
 
-PUBLISHED = (MessageDeliveredV1, MessageReadV1, MessageBouncedV1, MessageFailedV1, LetterIssuedV1)
+class ContactPreferencesChangedV1(Published, type="notifications.contact-preferences-changed.v1", topic=CONTACT):
+    """How a person wishes to be written to from now on, and whether that works."""
+
+    person_id: UUID = Field(description="Who", examples=[_PERSON])
+    email: str | None = Field(description="Where notices go; null: nowhere", examples=["anna@example.org"])
+    language: Literal["de", "en"] | None = Field(
+        description="The language of their letters; null: the one in the population register", examples=["de"]
+    )
+    email_notice: bool = Field(description="Whether an e-mail may say that something is waiting", examples=[True])
+    email_bounced_at: datetime | None = Field(
+        description="When a mail server last refused this address for good (UTC)", examples=["2026-03-02T09:00:00Z"]
+    )
+
+
+PUBLISHED = (
+    MessageDeliveredV1,
+    MessageReadV1,
+    MessageBouncedV1,
+    MessageFailedV1,
+    LetterIssuedV1,
+    ContactPreferencesChangedV1,
+)

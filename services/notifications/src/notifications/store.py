@@ -426,15 +426,15 @@ async def finish_attempt(
     )
 
 
-async def mark_bounced_address(tx: Tx, message_id: UUID, bounced_at: datetime, email: str) -> None:
-    """Note that the person's e-mail address takes no mail, unless it has been changed since."""
-    await tx.execute(
-        "UPDATE addressees SET email_bounced_at = $2 "
-        "WHERE person_id = (SELECT person_id FROM emails WHERE message_id = $1) AND email = $3",
-        message_id,
+async def mark_bounced_address(tx: Tx, person_id: UUID, bounced_at: datetime, email: str) -> bool:
+    """Note that the person's e-mail address takes no mail; False: it has been changed since, and nothing is noted."""
+    marked = await tx.fetchval(
+        "UPDATE addressees SET email_bounced_at = $2 WHERE person_id = $1 AND email = $3 RETURNING true",
+        person_id,
         bounced_at,
         email,
     )
+    return bool(marked)
 
 
 async def return_expired_claims(tx: Tx) -> int:

@@ -7,7 +7,9 @@ from amtsbus.postgres import Tx
 from amtsbus.reader import Reader
 
 from notifications import consumed
+from notifications.domain.addressee import Language
 from notifications.use_cases.learn_address import learn_address
+from notifications.use_cases.set_preferences import SetPreferences, set_preferences
 from notifications.use_cases.tell_addressees import tell_addressees
 
 residents = Reader("registration.resident.events", group="notifications.residents")
@@ -15,13 +17,27 @@ postal_addresses = Reader("registration.postal-address.events", group="notificat
 permit_applications = Reader("permits.application.events", group="notifications.permit-applications")
 school_enrolments = Reader("schooling.enrolment.events", group="notifications.school-enrolments")
 school_applications = Reader("schooling.application.events", group="notifications.school-applications")
+contact_preferences = Reader("portal.contact-preferences.events", group="notifications.contact-preferences")
 
-READERS = (residents, postal_addresses, permit_applications, school_enrolments, school_applications)
+READERS = (
+    residents,
+    postal_addresses,
+    permit_applications,
+    school_enrolments,
+    school_applications,
+    contact_preferences,
+)
 
 
 @postal_addresses(consumed.PostalAddressChanged)
 async def on_postal_address_changed(event: consumed.PostalAddressChanged, tx: Tx) -> None:
     await learn_address(event, tx)
+
+
+@contact_preferences(consumed.ContactPreferencesChosen)
+async def on_contact_preferences_chosen(event: consumed.ContactPreferencesChosen, tx: Tx) -> None:
+    language = Language(event.language) if event.language else None
+    await set_preferences(SetPreferences(event.person_id, event.email, language, event.email_notice), tx)
 
 
 TOLD: Sequence[tuple[Reader, Sequence[type[Consumed]]]] = (

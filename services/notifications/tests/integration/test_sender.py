@@ -143,6 +143,7 @@ async def test_a_mailbox_that_does_not_exist_is_a_bounce_that_the_person_sees(
     [bounced] = await journal(database, "message-bounced")
     assert bounced["person_id"] == str(PERSON)
     assert await database.pool.fetchval("SELECT email_bounced_at FROM addressees") is not None
+    assert (await journal(database, "contact-preferences-changed"))[-1]["email_bounced_at"] is not None
     assert await database.pool.fetchval("SELECT smtp_code FROM email_attempts") == 550
     await wants_email(database, "anna.oezdemir@example.org")
     assert await database.pool.fetchval("SELECT email_bounced_at FROM addressees") is None

@@ -23,6 +23,7 @@ SUBMITTED = "permits.application-submitted.v1"
 APPROVED = "permits.application-approved.v1"
 FEE = "permits.fee-noticed.v1"
 INVITED = "schooling.parents-invited.v1"
+CHOSEN = "portal.contact-preferences-chosen.v1"
 LETTER_OF_AN_OFFICE = "offices.letter-written.v1"
 MARCH = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -212,6 +213,16 @@ async def test_the_letter_goes_to_the_portal_as_it_lies_in_the_inbox(database: D
     assert len(await kinds_in_inbox(database, PERSON)) == 2, (
         "the office's own letter is only announced: it is in the portal already"
     )
+
+
+async def test_what_somebody_chooses_in_the_portal_holds_and_is_told_back(database: Database) -> None:
+    chosen = {"person_id": str(PERSON), "email": "anna@example.org", "language": "en", "email_notice": True}
+    await happen(database, CHOSEN, chosen, subject=PERSON)
+    await happen(database, ADDRESS_CHANGED, postal_address(), subject=PERSON)
+    await happen(database, APPROVED, fact(APPROVED))
+    assert await database.pool.fetchval("SELECT language FROM letters") == "en"
+    assert await database.pool.fetchval("SELECT count(*) FROM emails WHERE state = 'queued'") == 1
+    assert await journal(database, "contact-preferences-changed") == [chosen | {"email_bounced_at": None}]
 
 
 async def test_an_address_is_in_no_event_and_a_name_in_none_but_the_letter_for_the_portal(database: Database) -> None:

@@ -11,7 +11,11 @@ from ..facts import EVENTS, PERSON, SECOND_CUSTODIAN, fact
 
 def test_every_event_that_is_read_tells_somebody_and_no_other_does() -> None:
     read = {kind for reader in SERVICE.readers for kind in reader.handlers}
-    of_nobody = {"registration.postal-address-changed.v1", "portal.replay-requested.v1"}
+    of_nobody = {
+        "registration.postal-address-changed.v1",
+        "portal.contact-preferences-chosen.v1",
+        "portal.replay-requested.v1",
+    }
     assert read - of_nobody == set(TELLS) == set(EVENTS)
 
 

@@ -98,3 +98,13 @@ class ProcedureWithdrawn(Consumed, type="offices.procedure-withdrawn.v1"):
     office: str
     key: str
     withdrawn_at: datetime
+
+
+class ContactPreferencesChanged(Consumed, type="notifications.contact-preferences-changed.v1"):
+    """These contact preferences hold now."""
+
+    person_id: UUID
+    email: str | None
+    language: Literal["de", "en"] | None
+    email_notice: bool
+    email_bounced_at: datetime | None

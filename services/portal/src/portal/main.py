@@ -8,7 +8,7 @@ from amtsbus.service import Service
 from amtsbus.web import Web
 
 from portal import pages, subscribers
-from portal.published import APPLICATIONS, PUBLISHED
+from portal.published import APPLICATIONS, CONTACT, PUBLISHED
 from portal.settings import PortalSettings
 from portal.tasks import sweep
 
@@ -46,6 +46,8 @@ def declared(offices: Sequence[str], departments: Sequence[str] = (), pattern: S
             *replay_requests.answered_by("portal", kind=subscribers.OFFICES, **ours),
             *theirs,
             subscribers.letters_of(subscribers.NOTIFICATIONS, subscribers.NOTIFICATIONS),
+            subscribers.contact_preferences,
+            *replay_requests.answered_by("portal", notifications=[CONTACT]),
         ),
         tasks=(sweep,),
         settings=PortalSettings,

@@ -9,9 +9,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from amtsbus.events import Published
+from amtsbus.http.fields import EmailAddress
 from pydantic import BaseModel, ConfigDict, Field
 
 APPLICATIONS = "portal.{office}.applications"
+CONTACT = "portal.contact-preferences.events"
 
 _APPLICATION = "01957c0e-6b00-7000-8000-0000000000d1"
 _PERSON = "01957c0e-6b00-7000-8000-0000000000d2"
@@ -96,4 +98,16 @@ class FeePaidV1(_OfApplication, Published, type="portal.fee-paid.v1", topic=APPL
     paid_at: datetime = Field(description="When the provider confirmed it (UTC)", examples=["2026-12-01T18:05:00Z"])
 
 
-PUBLISHED = (ApplicationSubmittedV1, DocumentsSuppliedV1, ApplicationWithdrawnV1, FeePaidV1)
+class ContactPreferencesChosenV1(Published, type="portal.contact-preferences-chosen.v1", topic=CONTACT):
+    """A citizen has said how they wish to hear of their letters."""
+
+    person_id: UUID = Field(description="Who", examples=[_PERSON])
+    email: EmailAddress | None = Field(description="Where notices go; null: nowhere", examples=["erika@example.org"])
+    language: Literal["de", "en"] | None = Field(
+        description="The language of letters that are written from now on; null: the one in the population register",
+        examples=["de"],
+    )
+    email_notice: bool = Field(description="Whether an e-mail may say that a letter is there", examples=[True])
+
+
+PUBLISHED = (ApplicationSubmittedV1, DocumentsSuppliedV1, ApplicationWithdrawnV1, FeePaidV1, ContactPreferencesChosenV1)

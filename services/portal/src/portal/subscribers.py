@@ -11,6 +11,7 @@ from portal.consumed import (
     CaseDecided,
     CaseMoved,
     CaseOpened,
+    ContactPreferencesChanged,
     DocumentsRequested,
     FeeCharged,
     FeeSettled,
@@ -18,9 +19,11 @@ from portal.consumed import (
     ProcedurePublished,
     ProcedureWithdrawn,
 )
+from portal.domain.contact import ContactPreferences
 from portal.domain.letter import Letter
 from portal.use_cases.keep_letter import KeepLetter, keep_letter
 from portal.use_cases.offer_procedure import OfferProcedure, offer_procedure
+from portal.use_cases.record_contact import RecordContact, record_contact
 from portal.use_cases.record_decision import RecordDecision, record_decision
 from portal.use_cases.record_fee import RecordFee, record_fee
 from portal.use_cases.record_move import RecordMove, record_move
@@ -33,6 +36,18 @@ OFFICES = "offices"
 """The package of which the offices are instances."""
 NOTIFICATIONS = "notifications"
 """Who writes the letters of the departments with code of their own."""
+
+
+contact_preferences = Reader(
+    "notifications.contact-preferences.events", group="portal.contact-preferences", compacted=True
+)
+
+
+@contact_preferences(ContactPreferencesChanged)
+async def on_contact_preferences_changed(event: ContactPreferencesChanged, tx: Tx) -> None:
+    """Somebody has chosen, here or elsewhere, or an e-mail has come back."""
+    preferences = ContactPreferences(event.email, event.language, event.email_notice, event.email_bounced_at)
+    await record_contact(RecordContact(event.person_id, preferences), tx)
 
 
 def readers_of(office: str) -> tuple[Reader, ...]:

@@ -22,6 +22,7 @@ OPEN_TO_ALL = {
     "/mine",
     "/mine/link/{token}",
     "/letters",
+    "/contact",
     "/verify",
     "/my-data",
     "/my-data/download",

@@ -424,6 +424,8 @@ def test_the_portal_reads_of_a_department_where_its_cases_stand_and_what_it_offe
         "permits.procedure.events",
         "permits.replay.requests",
         "notifications.letter.events",
+        "notifications.contact-preferences.events",
+        "notifications.replay.requests",
     }
     assert "permits.case-documents-requested.v1" in read["permits.case.events"]
 

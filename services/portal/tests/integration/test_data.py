@@ -42,7 +42,9 @@ async def test_nobody_gets_what_is_somebody_elses(portal: Portal):
     await other.log_in(person_id=MAX, name="Max Demo-Muster")
     found = await archive(other)
     assert found.namelist() == ["data.json"]
-    assert json.loads(found.read("data.json")) == {"applications": [], "drafts": [], "letters": []}
+    told = json.loads(found.read("data.json"))
+    assert (told["applications"], told["drafts"], told["letters"]) == ([], [], [])
+    assert told["contact_preferences"]["email"] is None
 
 
 async def test_a_browser_that_applied_without_a_log_in_gets_that(portal: Portal):

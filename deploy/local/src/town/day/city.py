@@ -21,6 +21,7 @@ import asyncpg
 import httpx
 from amtsbus.casework.calendar import is_working_day
 from amtsbus.ids import new_id
+from amtsbus.testing.servers import recorded_process
 from rich.markup import escape
 
 from town.addresses import Addresses
@@ -271,20 +272,23 @@ class City:
         url = f"{getattr(self.addresses.services[service], kind)}/readyz"
         asked.touch()
         try:
-            await self.until(f"{process} stops", lambda: self._answers(url, expected=False))
+            await self.until(f"{process} stops", lambda: self._is_gone(process))
             self.notes(f"{process} is down")
             yield
         finally:
             asked.unlink(missing_ok=True)
-        await self.until(f"{process} is back", lambda: self._answers(url, expected=True))
+        await self.until(f"{process} is back", lambda: self._answers(url))
         self.notes(f"{process} is back")
 
-    async def _answers(self, url: str, *, expected: bool) -> bool:
+    async def _is_gone(self, process: str) -> bool:
+        # It answers no more before it has finished what it was at.
+        return recorded_process(self.home.processes / f"{process}.json") is None
+
+    async def _answers(self, url: str) -> bool:
         try:
-            answers = (await self.http.get(url, timeout=2)).status_code == httpx.codes.OK
+            return (await self.http.get(url, timeout=2)).status_code == httpx.codes.OK
         except httpx.HTTPError:
-            answers = False
-        return answers is expected
+            return False
 
     @asynccontextmanager
     async def database(self, service: str) -> AsyncIterator[Any]:

@@ -41,9 +41,20 @@ async def play(city: City) -> None:
     """From the search with a typing error to the letter that anybody can verify."""
     [citizen] = await settle(city, "Demo-Hundefreund", [("Hanna", 41)])
     async with TownBrowser(city.addresses, citizen.name) as browser:
+        await _choose_notices(city, citizen, browser)
         case_id, reference = await _apply(city, citizen, browser)
         await _decide(city, case_id, reference)
         await _read(city, citizen, browser, case_id, reference)
+
+
+async def _choose_notices(city: City, citizen: Person, browser: TownBrowser) -> None:
+    await browser.open("/contact")
+    await browser.submit(
+        {"Schicken Sie mir eine E-Mail, wenn ein Brief da ist": True, "E-Mail-Adresse": citizen.email},
+        button="Speichern",
+    )
+    city.says(citizen, "wants an e-mail when there is a letter")
+    await city.follows("notifications.contact-preferences-changed.v1", person_id=citizen.person_id, email=citizen.email)
 
 
 async def _apply(city: City, citizen: Person, browser: TownBrowser) -> tuple[str, str]:
@@ -109,3 +120,5 @@ async def _read(city: City, citizen: Person, browser: TownBrowser, case_id: str,
         city.expect("Der Brief ist echt" in page.text, "whoever holds the letter can see that it is genuine")
     city.notes("whoever holds the letter sees by its code that it is genuine")
     await city.letter(citizen, "offices.letter-written", containing=reference)
+    for mail in await city.mail(citizen):
+        city.expect(reference not in str(mail), "an e-mail says that something is there, and not what")

@@ -8,6 +8,7 @@ from amtsbus.postgres import Tx
 from notifications import store
 from notifications.domain.delivery import Attempts, EmailState, Outcome
 from notifications.published import MessageBouncedV1, MessageDeliveredV1, MessageFailedV1
+from notifications.use_cases.set_preferences import tell_preferences
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ async def record_outcome(command: RecordOutcome, tx: Tx) -> EmailState | None:
             await tx.append(command.message_id, event)
         case Outcome.REFUSED:
             state = EmailState.BOUNCED
-            await store.mark_bounced_address(tx, command.message_id, now, command.sent_to)
             await tx.append(command.message_id, MessageBouncedV1(**ids))
+            if await store.mark_bounced_address(tx, message["person_id"], now, command.sent_to):
+                await tell_preferences(message["person_id"], tx)
         case Outcome.DEFERRED:
             pause = command.attempts.pause_after(made)
             if pause is None:

@@ -10,7 +10,7 @@ from amtsbus.postgres import Tx
 
 from portal.domain.owner import Owner
 from portal.domain.upload import KeptFile
-from portal.store import applications, drafts, files, letters, payments
+from portal.store import applications, contact, drafts, files, letters, payments
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ async def collect_data(command: CollectData, tx: Tx) -> CollectedData:
             }
         )
         found += [(_path("applications", application_id, one), one) for one in uploaded]
+    if owner.person_id is not None:
+        collected["contact_preferences"] = asdict(await contact.of(tx, owner.person_id))
     collected["letters"] = [asdict(letter) for letter in await letters.all_of(tx, owner)]
     return CollectedData(json.dumps(collected, ensure_ascii=False, indent=2, default=_plain), found)
 
