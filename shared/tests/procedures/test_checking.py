@@ -78,7 +78,7 @@ def test_a_file_that_is_not_there(path):
         (
             b"key: allotment\nname: Rent: an allotment\n",
             2,
-            "is not YAML: mapping values are not allowed here; texts with",
+            "is not YAML: mapping values are not allowed in this context; texts with",
         ),
         (b"key: allotment\nname: {de: Garten\nwords: []\n", 3, "is not YAML: "),
         (b"key: allotment\n\tname: Garten\n", 2, "is not YAML: "),

@@ -230,6 +230,11 @@ class _Lines:
         return None
 
 
+_TOO_DEEP: Final = "maximum nesting depth"
+"""What libyaml says of a thousand brackets in one another."""
+_NESTED: Final = "is nested too deeply: correct its brackets"
+
+
 def _read(path: Path, model: type[_Model]) -> tuple[_Lines, _Model]:
     try:
         if path.stat().st_size > LARGEST_FILE:
@@ -242,7 +247,7 @@ def _read(path: Path, model: type[_Model]) -> tuple[_Lines, _Model]:
     except UnicodeDecodeError:
         raise ProcedureFileError([Mistake(path, 1, "is not UTF-8: save it as UTF-8")]) from None
     try:
-        loader = yaml.SafeLoader(text)
+        loader = yaml.CSafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             raise ProcedureFileError([Mistake(path, 1, "the file is empty: write it, or remove it")])
@@ -250,12 +255,14 @@ def _read(path: Path, model: type[_Model]) -> tuple[_Lines, _Model]:
         data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line if error.problem_mark else 0) + 1
+        if _TOO_DEEP in (error.problem or ""):
+            raise ProcedureFileError([Mistake(path, line, _NESTED)]) from None
         raise ProcedureFileError([Mistake(path, line, f"is not YAML: {error.problem}; {_QUOTES}")]) from None
     except (yaml.YAMLError, ValueError) as error:  # a value error: a day such as 2026-02-30
         said = " ".join(str(error).split())
         raise ProcedureFileError([Mistake(path, 1, f"is not YAML: {said}; {_QUOTES}")]) from None
     except RecursionError:
-        raise ProcedureFileError([Mistake(path, 1, "is nested too deeply: correct its brackets")]) from None
+        raise ProcedureFileError([Mistake(path, 1, _NESTED)]) from None
     lines = _Lines(node)
     mistakes = [Mistake(path, line, f"{key!r} stands here twice: only the last one would count") for line, key in twice]
     try:
