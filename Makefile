@@ -1,8 +1,8 @@
 # The commands of this repository. `make town` and `make test` need Python >= 3.11, make and the network; nothing else.
 PYTHON ?= python3
 IN_TREE := $(PYTHON) deploy/local/bootstrap.py
-# The longest first, since three run at a time.
-SUITES := shared/tests/cli tests/journeys shared/tests/bus tests/faults tests/proof services/notifications/tests tests/subscribers shared/tests/casework \
+# The longest first, since four run at a time: they wait more than they compute.
+SUITES := tests/proof shared/tests/cli tests/journeys tests/faults shared/tests/bus services/notifications/tests tests/subscribers shared/tests/casework \
 	shared/tests/http services/schooling/tests services/registration/tests shared/tests/contracts services/permits/tests \
 	services/portal/tests services/offices/tests shared/tests/web shared/tests/desk shared/tests/procedures tests/procedures \
 	tests/contracts shared/tests/auth $(wildcard shared/tests/test_*.py) tests/architecture deploy/local/tests
@@ -37,9 +37,9 @@ imports: ## Who may import whom
 contracts: ## The committed contracts are those of the code, and break no subscriber
 	@$(IN_TREE) amtsbus contracts check
 
-suites: ## All tests, three suites at a time, with one PostgreSQL and one Kafka for all of them
+suites: ## All tests, four suites at a time, with one PostgreSQL and one Kafka for all of them
 	@$(IN_TREE) python -m amtsbus.testing.servers \
-		$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target $(addprefix suite-in/,$(SUITES))
+		$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target $(addprefix suite-in/,$(SUITES))
 
 # Each suite is a run of its own: a department's tests know nothing of another's.
 suite-in/%:

@@ -463,7 +463,16 @@ class Load:
     async def _wants_email(self, person: Person) -> None:
         wishes = {"email": person.email, "language": None, "email_notice": True}
         said = {"person_id": str(person.person_id), "email": person.email}
-        await self.do("notifications", "/v1/preferences", wishes, by=person, method="PUT", said=said)
+        await self.do(
+            "notifications",
+            "/v1/preferences",
+            wishes,
+            by=person,
+            method="PUT",
+            about=said["person_id"],
+            expects=["notifications.contact-preferences-changed.v1"],
+            said=said,
+        )
 
     def _declared(self, clerk: Person, entered: tuple[str, ...], since: date, *, close: bool) -> Plan:
         """What a clerk does with a declaration."""

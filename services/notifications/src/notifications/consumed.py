@@ -57,6 +57,7 @@ Custodians = Annotated[list[UUID], AfterValidator(_countable)]
 
 
 class ResidentRegistered(Consumed, type="registration.resident-registered.v1"):
+    case_id: UUID
     person_id: UUID
     reference: Line
     residence_kind: Line
@@ -65,6 +66,7 @@ class ResidentRegistered(Consumed, type="registration.resident-registered.v1"):
 
 
 class ResidentMoved(Consumed, type="registration.resident-moved.v1"):
+    case_id: UUID
     person_id: UUID
     reference: Line
     moved_on: date
@@ -72,6 +74,7 @@ class ResidentMoved(Consumed, type="registration.resident-moved.v1"):
 
 
 class ResidentMovedAway(Consumed, type="registration.resident-moved-away.v1"):
+    case_id: UUID
     person_id: UUID
     reference: Line
     moved_out_on: date

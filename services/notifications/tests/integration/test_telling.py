@@ -215,6 +215,14 @@ async def test_the_letter_goes_to_the_portal_as_it_lies_in_the_inbox(database: D
     )
 
 
+async def test_a_letter_about_a_resident_belongs_to_the_case_and_not_to_the_person(database: Database) -> None:
+    registered = "registration.resident-registered.v1"
+    await happen(database, ADDRESS_CHANGED, postal_address(), subject=PERSON)
+    await happen(database, registered, fact(registered), subject=PERSON)
+    [issued] = await journal(database, "letter-issued")
+    assert (issued["case_id"], issued["person_id"]) == (str(CASE), str(PERSON))
+
+
 async def test_what_somebody_chooses_in_the_portal_holds_and_is_told_back(database: Database) -> None:
     chosen = {"person_id": str(PERSON), "email": "anna@example.org", "language": "en", "email_notice": True}
     await happen(database, CHOSEN, chosen, subject=PERSON)

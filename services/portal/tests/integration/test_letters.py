@@ -3,9 +3,11 @@
 from io import BytesIO
 
 import pytest
+from amtsbus.ids import new_id
 from portal.pages import letters as pages
 from pypdf import PdfReader
 
+from ..demo import ERIKA, MAX
 from ..portals import Portal
 
 
@@ -26,6 +28,19 @@ async def test_a_letter_is_read_before_the_office_has_said_that_it_opened_the_ca
     application_id = await portal.apply(browser)
     letter = await portal.wrote(application_id)
     assert (await browser.open(f"/letters/{letter.letter_id}")).status == 200
+
+
+async def test_somebody_finds_a_letter_though_they_have_not_applied_for_anything(portal: Portal):
+    browser = await portal.erika()
+    for case_id in (new_id(), ERIKA):  # whatever the writer calls the case
+        letter = await portal.wrote(case_id, subject="Ihre Anmeldung ist eingetragen", addressee="")
+        page = await browser.open(f"/letters/{letter.letter_id}")
+        assert "Zum Antrag" not in page.links
+        pdf = await browser.client.get(f"{page.url}/pdf")
+        assert "Guten Tag," in PdfReader(BytesIO(pdf.content)).pages[0].extract_text()
+    other = await portal.browser()
+    await other.log_in(person_id=MAX, name="Max Demo-Muster")
+    assert (await other.open(f"/letters/{letter.letter_id}")).status == 404
 
 
 async def test_the_pdf_of_a_letter_is_the_same_for_good(portal: Portal):

@@ -65,7 +65,8 @@ def _issued(
 ) -> LetterIssuedV1:
     return LetterIssuedV1(
         office=kind.department,
-        case_id=message.case_id,
+        # A resident's events are in the order of the person, and name the case beside.
+        case_id=message.facts.get("case_id", message.case_id),
         letter_id=message.message_id,
         person_id=message.person_id,
         about=kind.key.partition(".")[2],

@@ -15,7 +15,7 @@ _OWN = f"""
 SELECT letter_id, case_id, office, person_id, about, language, reference, addressee, subject, paragraphs, remedy, is_decision,
        verification_code, issued_at, read_at, pdf_sha256
 FROM letters
-WHERE ((person_id <> case_id AND person_id = $1)
+WHERE (person_id = $1
        OR (person_id = case_id AND case_id IN (SELECT application_id FROM applications a WHERE {applications.IS_OWN})))
 """  # noqa: S608 - our own condition
 _UNREAD = f"SELECT case_id, count(*) FROM ({_OWN}) own WHERE read_at IS NULL GROUP BY case_id"  # noqa: S608 - as above

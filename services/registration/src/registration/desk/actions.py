@@ -173,8 +173,9 @@ def _block_request(shown: Shown) -> Iterator[Action]:
             (str(one.person_id), f"{one.data.given_names} {one.data.family_name}", words.day(one.data.date_of_birth))
             for one in shown.known
         )
+        only = options[0][0] if len(options) == 1 else ""
         fields = (
-            Field(PERSON, "radios", words.field(PERSON), options=options),
+            Field(PERSON, "radios", words.field(PERSON), options=options, value=only),
             Field(GROUNDS, "textarea", words.field(GROUNDS), say("registration.hint.grounds")),
         )
         intro = say("registration.intro.request-block")
