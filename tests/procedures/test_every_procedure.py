@@ -15,6 +15,7 @@ from amtsbus.procedures import answers as reading
 from amtsbus.procedures import conditions, fees, letters, sampling, schemas, steps, wording
 from amtsbus.procedures.checking import procedure_files, read_city, read_office, read_procedure
 from amtsbus.procedures.declaration import FormField, GroupField, ProcedureFile
+from amtsbus.procedures.description import description
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "procedures"
 FILES = [path for office in sorted(FOLDER.iterdir()) if office.is_dir() for path in procedure_files(office)]
@@ -90,6 +91,22 @@ def test_departments_with_code_of_their_own_take_no_name_that_an_office_has():
     read = [declared(path) for path in (*FILES, *OWN_CODE)]
     assert len({one.key for one in read}) == len(read)
     assert len({one.reference_prefix for one in read}) == len(read)
+
+
+@each_procedure
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_it_can_be_read_in_words_with_everything_that_is_in_it(path, language):
+    procedure = declared(path)
+    text = description(procedure, None, language)
+    said = [procedure.name, procedure.summary, *(page.title for page in procedure.form.pages)]
+    said += [*procedure.names.values(), *(check.message for check in procedure.form.checks)]
+    said += [step.name for step in procedure.steps]
+    letters_said = procedure.letters.by_event().values() if procedure.letters else ()
+    said += [letter.subject for letter in letters_said]
+    wanted = [" ".join(one.in_language(language).split()).replace("|", "\\|") for one in said]
+    assert [one for one in wanted if one not in " ".join(text.split())] == []
+    assert all(citation in text for citation in procedure.legal_basis)
+    assert all(doubt in text for doubt in procedure.to_check)
 
 
 @each_procedure

@@ -179,10 +179,31 @@ def test_the_example_in_the_help_works_as_it_stands_there(procedures, monkeypatc
     assert "dog_name" in outcome.json["answers"]
 
 
+# what it says in words
+
+
+def test_a_file_is_described_in_words_with_its_office_and_its_states(procedures, office):
+    outcome = procedures("describe", office / "allotment.yaml")
+    assert outcome.exit_code == 0, outcome.err
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith("# ")
+    assert any(line.startswith("| Zuständig | ") for line in lines)
+    assert "stateDiagram-v2" in lines
+    assert "    [*] --> received" in lines
+
+
+def test_a_description_is_written_to_a_file_in_english(procedures, office, tmp_path):
+    outcome = procedures("describe", office / "allotment.yaml", "--language", "en", "--file", tmp_path / "a.md")
+    assert (outcome.exit_code, outcome.out) == (0, "")
+    assert "## What is asked" in (tmp_path / "a.md").read_text(encoding="utf-8")
+
+
 # the command line
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["schema", "--help"], ["sample", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["check", "--help"], ["schema", "--help"], ["sample", "--help"], ["describe", "--help"]]
+)
 def test_help_says_what_a_command_is_for(procedures, arguments):
     outcome = procedures(*arguments)
     assert (outcome.exit_code, outcome.err) == (0, "")
@@ -191,7 +212,7 @@ def test_help_says_what_a_command_is_for(procedures, arguments):
 
 def test_the_group_lists_its_commands(procedures):
     out = procedures("--help").out
-    for command in ("check", "schema", "sample"):
+    for command in ("check", "schema", "sample", "describe"):
         assert f"\n  {command} " in out
 
 
@@ -213,7 +234,11 @@ def test_a_wrong_command_is_answered_in_one_line_with_exit_code_2(procedures, ar
 
 
 def test_a_file_that_is_not_there_is_one_line(procedures, tmp_path):
-    for command in (["sample", tmp_path / "a.yaml"], ["schema", "--application", tmp_path / "a.yaml"]):
+    for command in (
+        ["sample", tmp_path / "a.yaml"],
+        ["describe", tmp_path / "a.yaml"],
+        ["schema", "--application", tmp_path / "a.yaml"],
+    ):
         outcome = procedures(*command)
         assert (outcome.exit_code, outcome.out) == (1, "")
         assert outcome.err == f"amtsbus: {tmp_path / 'a.yaml'}:1: cannot be read: No such file or directory\n"

@@ -117,9 +117,9 @@ async def test_only_somebody_of_the_declaration_can_be_proposed(clara: Browser, 
     page = await clara.open(f"/cases/{case['case_id']}")
     form = next(form for form in page.forms if form.button(PROPOSE))
     form.fill({"Begründung": "Demo-Gefahr"})
-    choice = form.tag.find("input", attrs={"name": "person"})
-    assert choice is not None
-    choice["value"], choice["checked"] = {"elsewhere": other, "nobody": "nobody", "": ""}[forged], ""
+    [choice] = [field for field in form.fields if field.name == "person"]
+    assert len(choice.chosen) == 1, "of one person nobody has to be chosen"
+    choice.chosen = [{"elsewhere": other, "nobody": "nobody", "": ""}[forged]]
     page = await clara.send(form)
     assert page.status == 422
     assert len(page.errors) == 1

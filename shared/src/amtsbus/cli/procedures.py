@@ -1,7 +1,7 @@
-"""`amtsbus procedures check|schema|sample`: the files in which offices declare their services."""
+"""`amtsbus procedures check|schema|sample|describe`: the files in which offices declare their services."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -120,3 +120,24 @@ def sample(
             "fee_cents": fees.cents(procedure, answered, today=today),
         }
     )
+
+
+@app.command()
+def describe(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A procedure file.")],
+    language: Annotated[
+        Literal["de", "en"], typer.Option("--language", help="The language of the description.")
+    ] = "de",
+    file: OutputFile = None,
+) -> None:
+    """Write what a procedure file says as Markdown, for people who do not read YAML: lawyers, data protection, new colleagues.
+
+    Example: amtsbus procedures describe deploy/procedures/taxes/dog-registration.yaml --file dog.md
+    """
+    from amtsbus.procedures.checking import OFFICE_FILE, read_office, read_procedure
+    from amtsbus.procedures.description import description
+
+    declared = read_procedure(path)
+    office = read_office(path.parent).declaration if (path.parent / OFFICE_FILE).exists() else None
+    with writing(file) as out:
+        out.write(description(declared, office, language))
