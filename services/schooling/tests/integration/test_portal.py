@@ -174,6 +174,22 @@ async def test_an_application_that_comes_before_the_registers_entry_registers_th
     assert await counter.states(application_id) == ["received", "granted"]
 
 
+async def test_what_cannot_be_registered_by_itself_waits_for_a_caseworker_and_holds_up_nobody(counter: Counter) -> None:
+    office, (gone, other) = counter.office, await counter.schools()
+    for parent in (MOTHER, FATHER):
+        await office.arrival(parent)
+    first = await counter.apply(MOTHER, answers={"first_choice": gone})
+    second = await counter.apply(FATHER, answers={"first_choice": other})
+    async with office.database.transaction() as tx:
+        await tx.execute("DELETE FROM capacities")
+        await tx.execute("DELETE FROM schools WHERE 'school-' || school_id = $1", gone)
+    await office.order_invitation()
+    await office.work_through_invitations()
+    await office.look_anew()
+    assert await counter.states(first) == ["received"]
+    assert await counter.states(second) == ["received", "granted"]
+
+
 @pytest.mark.parametrize("commits_first", ["application", "invitation"])
 async def test_an_application_that_crosses_with_the_invitation_registers_the_child(
     counter: Counter, commits_first: str
