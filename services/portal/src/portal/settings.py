@@ -29,6 +29,8 @@ class PortalSettings(DocumentSettings):
     @model_validator(mode="after")
     def _check_production(self) -> Self:
         if self.environment is Environment.PRODUCTION:
+            if not self.city:
+                raise ValueError("AMTSBUS_CITY is missing: letters say which city writes them")
             if not self.clamd:
                 raise ValueError("PORTAL_CLAMD is missing: uploads must be scanned in production")
             if self.payment_provider == "development":

@@ -9,6 +9,7 @@ PRODUCTION = {
     "environment": Environment.PRODUCTION,
     "documents_url": "s3://demo/documents",
     "clamd": "127.0.0.1:3310",
+    "city": "Demo-Stadt",
 }
 
 
@@ -16,14 +17,14 @@ def settings(**values) -> PortalSettings:
     return PortalSettings.load("portal", database_url="postgresql://localhost/x", **values)
 
 
-def test_production_starts_with_a_document_store_and_a_virus_scanner():
+def test_production_starts_with_a_document_store_a_virus_scanner_and_the_citys_name():
     assert settings(**PRODUCTION).payment_provider == "none"
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"documents_url": ""}, {"clamd": ""}, {"payment_provider": "development"}],
-    ids=["no document store", "no virus scanner", "a payment provider that moves no money"],
+    [{"documents_url": ""}, {"clamd": ""}, {"city": ""}, {"payment_provider": "development"}],
+    ids=["no document store", "no virus scanner", "letters of nobody", "a payment provider that moves no money"],
 )
 def test_production_does_not_start_with(wrong):
     with pytest.raises(ValidationError):
