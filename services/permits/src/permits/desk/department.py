@@ -18,7 +18,7 @@ from amtsbus.procedures.declaration import ProcedureFile
 
 from permits import store
 from permits.desk.actions import Sent, carry_out, offered
-from permits.desk.words import PermitWords, kind_of
+from permits.desk.words import PermitWords
 from permits.domain.application import BuildingApplication
 from permits.domain.codes import Decision, DocumentCode
 from permits.domain.events import DeadlineKind
@@ -63,7 +63,7 @@ class PermitsDesk:
                 applicant=names.get(case.case_id) or viewer.say("permits.nameless"),
                 procedure=f"{words.code(project.kind)}: {words.site(project)}",
                 state=words.state(case.state),
-                kind=kind_of(case.state),
+                kind=words.kind(case.state),
                 next_step=next_step(case.state, case.proposed_action, words, closed=case.closed_at is not None),
                 words=words,
             )
@@ -81,7 +81,7 @@ class PermitsDesk:
             words=words,
             procedure=viewer.say("permits.procedure"),
             applicant=(handed_in and handed_in.application.applicant_name) or viewer.say("permits.nameless"),
-            kind=kind_of(case.state),
+            kind=words.kind(case.state),
             next_step=next_step(
                 case.state, case.proposal.action if case.proposal else None, words, closed=case.is_closed
             ),

@@ -1,14 +1,14 @@
 """What the codes of a building application are called."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from amtsbus.desk.due import Kind
 from amtsbus.desk.words import KeyedWords
-from amtsbus.web.languages import written_date, written_money
+from amtsbus.web.languages import written_money
 
 from permits.domain.application import HEARING, Project, local_day
 from permits.domain.codes import Agency, AgencyOutcome, Cited, ConditionCode, DocumentCode, GroundCode, ProjectKind
@@ -31,11 +31,6 @@ KEYS: Final[Mapping[type[StrEnum], str]] = {
 """What the keys of each kind of code begin with in the files of the languages."""
 
 
-def kind_of(state: str) -> Kind:
-    """How a state looks at a glance."""
-    return _KINDS.get(state, "info")
-
-
 @dataclass(frozen=True, slots=True)
 class PermitWords(KeyedWords):
     """The building authority's words, in the viewer's language.
@@ -45,6 +40,8 @@ class PermitWords(KeyedWords):
     """
 
     prefix = "permits"
+    kinds = _KINDS
+    keys = KEYS
     questions: Mapping[str, str] = field(default_factory=dict)
 
     def period(self, kind: str) -> str:
@@ -60,14 +57,6 @@ class PermitWords(KeyedWords):
 
     # what only the building authority has
 
-    def code(self, code: StrEnum) -> str:
-        """A code of the vocabulary."""
-        return self.viewer.say(f"{KEYS[type(code)]}{code}")
-
-    def codes(self, codes: Iterable[StrEnum]) -> str:
-        """Several codes in one line."""
-        return ", ".join(self.code(code) for code in codes)
-
     def cited(self, code: Cited) -> str:
         """A code with the rule that it stands on."""
         return f"{self.code(code)} ({code.legal_basis})"
@@ -78,10 +67,6 @@ class PermitWords(KeyedWords):
         if address is not None:
             return f"{address.street} {address.house_number}, {address.postal_code} {address.locality}"
         return self.viewer.say("permits.parcel", district=parcel.district, section=parcel.section, number=parcel.number)
-
-    def day(self, day: date) -> str:
-        """A day as it is written."""
-        return written_date(self.viewer.language, day)
 
     def day_of(self, moment: datetime) -> str:
         """The day in the city on which something happened."""

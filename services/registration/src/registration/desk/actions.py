@@ -170,8 +170,7 @@ def _block_request(shown: Shown) -> Iterator[Action]:
     if shown.known:
         words, say = shown.words, shown.viewer.say
         options = tuple(
-            (str(one.person_id), f"{one.data.given_names} {one.data.family_name}", words.day(one.data.date_of_birth))
-            for one in shown.known
+            (str(one.person_id), one.data.full_name, words.day(one.data.date_of_birth)) for one in shown.known
         )
         only = options[0][0] if len(options) == 1 else ""
         fields = (
@@ -195,6 +194,11 @@ _FORMS: Final[Mapping[str, Callable[[Shown], Iterator[Action]]]] = {
 # What is done with a form
 
 
+def reader_of(viewer: Viewer) -> access.Viewer:
+    """Who sits at the desk, as the use cases know them."""
+    return access.Viewer(viewer.actor, viewer.person_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A form, and what it is about."""
@@ -209,7 +213,7 @@ class Sent:
     @property
     def reader(self) -> access.Viewer:
         """Who acts, as the use cases know them."""
-        return access.Viewer(self.viewer.actor, self.viewer.person_id)
+        return reader_of(self.viewer)
 
     @property
     def target(self) -> tuple[access.Viewer, UUID, Procedure, int]:

@@ -15,9 +15,9 @@ from amtsbus.errors import ForbiddenError, NotFoundError
 from amtsbus.postgres import Tx
 
 from registration import store
-from registration.desk.actions import Sent, carry_out
+from registration.desk.actions import Sent, carry_out, reader_of
 from registration.desk.sheets import DeclarationPage, block_sheet, custodians_of
-from registration.desk.words import RegistrationWords, kind_of
+from registration.desk.words import RegistrationWords
 from registration.domain import access
 from registration.domain.declarations import MoveIn
 from registration.domain.procedures import DECLARATIONS, DISCLOSURE_BLOCK, MOVE_IN, PROCEDURES
@@ -51,22 +51,22 @@ class RegistrationDesk:
 
     async def find(self, tx: Tx, words: str, limit: int, viewer: Viewer) -> list[UUID]:
         """By reference, or by the name of whoever declares."""
-        return await find_cases(words, _access(viewer), limit, tx)
+        return await find_cases(words, reader_of(viewer), limit, tx)
 
     async def hidden(self, tx: Tx, viewer: Viewer) -> Collection[UUID]:
         """The cases of the protected."""
-        return await hidden_cases(_access(viewer), tx)
+        return await hidden_cases(reader_of(viewer), tx)
 
     async def in_words(self, tx: Tx, cases: Sequence[ListedCase], viewer: Viewer) -> Mapping[UUID, CaseInWords]:
         """One query, however many they are; that a protected name was shown is logged."""
-        names = await names_of_cases([case.case_id for case in cases], _access(viewer), tx)
+        names = await names_of_cases([case.case_id for case in cases], reader_of(viewer), tx)
         words = RegistrationWords(viewer)
         return {
             case.case_id: CaseInWords(
                 applicant=f"{names[case.case_id].given_names} {names[case.case_id].family_name}",
                 procedure=words.procedure(case.procedure_key),
                 state=words.state(case.state),
-                kind=kind_of(case.state),
+                kind=words.kind(case.state),
                 next_step=words.next_step(case.procedure_key, case.state),
                 words=words,
             )
@@ -102,12 +102,8 @@ class RegistrationDesk:
         return [Condition(say("registration.calendar"), say("registration.calendar.done"), "success")]
 
 
-def _access(viewer: Viewer) -> access.Viewer:
-    return access.Viewer(viewer.actor, viewer.person_id)
-
-
 async def _declaration(tx: Tx, case_id: UUID, viewer: Viewer) -> Sheet:
-    procedure, reader = DECLARATIONS[await store.procedure_of(tx, case_id)], _access(viewer)
+    procedure, reader = DECLARATIONS[await store.procedure_of(tx, case_id)], reader_of(viewer)
     opened = await read_declaration(case_id, procedure, reader, tx)
     declared = opened.record.declaration
     known = await store.residents(tx, declared.person_ids)
@@ -135,7 +131,7 @@ async def _declaration(tx: Tx, case_id: UUID, viewer: Viewer) -> Sheet:
 
 
 async def _block(tx: Tx, case_id: UUID, viewer: Viewer) -> Sheet:
-    reader = _access(viewer)
+    reader = reader_of(viewer)
     case, request = await read_disclosure_block(case_id, reader, tx)
     person = await store.resident(tx, request.person_id)
     if not reader.may_read(person, None):

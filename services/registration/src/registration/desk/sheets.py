@@ -9,7 +9,7 @@ from amtsbus.desk import Rows, Sheet, Table
 from amtsbus.web.languages import written_moment
 
 from registration.desk.actions import Shown, offered, offered_on_block
-from registration.desk.words import RegistrationWords, kind_of
+from registration.desk.words import RegistrationWords
 from registration.domain.declarations import (
     Departure,
     LandlordConfirmation,
@@ -64,8 +64,8 @@ class DeclarationPage:
             case=case,
             words=words,
             procedure=words.procedure(case.procedure_key),
-            applicant=full_name(self.data(case.applicant_id)),
-            kind=kind_of(case.state),
+            applicant=self.data(case.applicant_id).full_name,
+            kind=words.kind(case.state),
             next_step=words.next_step(case.procedure_key, case.state),
             facts=tuple(self._facts()),
             answers=tuple(self._answers()),
@@ -111,7 +111,7 @@ class DeclarationPage:
         for person in self.known.values():
             if person.blocked_until is not None:
                 yield say(
-                    "registration.problem.blocked", name=full_name(person.data), day=words.day(person.blocked_until)
+                    "registration.problem.blocked", name=person.data.full_name, day=words.day(person.blocked_until)
                 )
         if record.days_late:
             yield say("registration.problem.late", count=record.days_late)
@@ -130,7 +130,7 @@ class DeclarationPage:
                 differing = differing_fields(one.data, entered.data) if entered is not None else ()
                 if entered is not None and differing:
                     fields = ", ".join(words.field(name) for name in differing)
-                    yield say("registration.problem.differs", name=full_name(entered.data), fields=fields)
+                    yield say("registration.problem.differs", name=entered.data.full_name, fields=fields)
         if self.duplicates:
             yield say("registration.problem.duplicates", count=len(self.duplicates))
 
@@ -147,7 +147,7 @@ class DeclarationPage:
         data = self.data(person_id)
         born_as = "" if data.birth_name is None else f" ({self.words.field('birth_name')} {data.birth_name})"
         return (
-            full_name(data) + born_as,
+            data.full_name + born_as,
             self.words.day(data.date_of_birth),
             self._role(person_id, data),
             self.words.address(self._old_home(person_id)),
@@ -160,7 +160,7 @@ class DeclarationPage:
         if data.custodian_ids:
             declared = self.record.declaration.person_ids
             names = [
-                full_name(self.data(one) if one in declared else self.custodians[one].data)
+                (self.data(one) if one in declared else self.custodians[one].data).full_name
                 if one in declared or one in self.custodians
                 else say("registration.unknown")
                 for one in data.custodian_ids
@@ -201,7 +201,7 @@ class DeclarationPage:
             words.viewer.say("registration.duplicates"),
             (words.field("person"), words.field("date_of_birth"), words.field("person_id")),
             tuple(
-                (full_name(one.data), words.day(one.data.date_of_birth), str(one.person_id))
+                (one.data.full_name, words.day(one.data.date_of_birth), str(one.person_id))
                 for one in self.duplicates.values()
             ),
         )
@@ -239,14 +239,14 @@ def block_sheet(case: Case, request: BlockRequest, person: Resident, words: Regi
     problems = []
     if person.blocked_until is not None and not case.is_closed:
         problems.append(
-            say("registration.problem.blocked", name=full_name(person.data), day=words.day(person.blocked_until))
+            say("registration.problem.blocked", name=person.data.full_name, day=words.day(person.blocked_until))
         )
     return Sheet(
         case=case,
         words=words,
         procedure=words.procedure(DISCLOSURE_BLOCK.key),
-        applicant=full_name(person.data),
-        kind=kind_of(case.state),
+        applicant=person.data.full_name,
+        kind=words.kind(case.state),
         next_step=words.next_step(case.procedure_key, case.state),
         facts=tuple(facts),
         answers=(
@@ -265,11 +265,6 @@ def block_sheet(case: Case, request: BlockRequest, person: Resident, words: Regi
         actions=tuple(offered_on_block(case, words)),
         has_notes=False,
     )
-
-
-def full_name(data: PersonData) -> str:
-    """How somebody is called."""
-    return f"{data.given_names} {data.family_name}"
 
 
 def custodians_of(data: Iterable[PersonData]) -> set[UUID]:

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 from amtsbus.casework.case import HistoryEntry
 from amtsbus.desk.due import Kind
 from amtsbus.desk.words import KeyedWords
-from amtsbus.web.languages import written_date
 
 from registration.domain.persons import Language
 from registration.domain.procedures import (
@@ -35,16 +33,12 @@ _KINDS: Final[Mapping[str, Kind]] = {
 }
 
 
-def kind_of(state: str) -> Kind:
-    """How a state looks at a glance."""
-    return _KINDS.get(state, "info")
-
-
 @dataclass(frozen=True, slots=True)
 class RegistrationWords(KeyedWords):
     """The registration office's words, in the viewer's language."""
 
     prefix = "registration"
+    kinds = _KINDS
 
     def event(self, entry: HistoryEntry) -> str | None:
         """What the service has noted by itself stands at the head of the page, see `sheets`."""
@@ -78,10 +72,6 @@ class RegistrationWords(KeyedWords):
     def field(self, name: str) -> str:
         """What an entry on a person, or a field of a form, is called."""
         return self.viewer.say(f"registration.field.{name}")
-
-    def day(self, day: date) -> str:
-        """A day as it is written."""
-        return written_date(self.viewer.language, day)
 
     def address(self, address: Address | None) -> str:
         """An address in one line; of another country with its code."""

@@ -33,6 +33,11 @@ class PersonData:
     """Personensorgeberechtigte, of a minor."""
 
     @property
+    def full_name(self) -> str:
+        """How somebody is called."""
+        return f"{self.given_names} {self.family_name}"
+
+    @property
     def search_key(self) -> str:
         return search_key(self.family_name, self.given_names, self.birth_name or "")
 

@@ -70,6 +70,7 @@ class ApplicationWords(EnrolmentWords):
     """What the codes of an application are called, in the viewer's language."""
 
     prefix = "schooling.application"
+    kinds = _KINDS
 
     def event(self, entry: HistoryEntry) -> str | None:
         """Something that came too late, or unasked."""
@@ -109,7 +110,7 @@ async def in_words(tx: Tx, cases: Sequence[ListedCase], viewer: Viewer) -> dict[
             applicant=names[case.case_id][:100] or viewer.say("schooling.application.nameless"),
             procedure=viewer.say("schooling.application"),
             state=words.state(case.state),
-            kind=_KINDS.get(case.state, "info"),
+            kind=words.kind(case.state),
             next_step=_next_step(case.state, viewer),
             words=words,
         )
@@ -148,15 +149,15 @@ async def sheet(tx: Tx, application_id: UUID, viewer: Viewer) -> Sheet:
         await _children(tx, application),
         viewer,
     )
-    case, say = application.case, viewer.say
+    case, say, words = application.case, viewer.say, ApplicationWords(viewer)
     messages = await store.messages(tx, application_id)
     sent = tuple((written_moment(viewer.language, at), message) for at, message in messages)
     return Sheet(
         case=case,
-        words=ApplicationWords(viewer),
+        words=words,
         procedure=say("schooling.application"),
         applicant=store.name_given(application.answers)[:100] or say("schooling.application.nameless"),
-        kind=_KINDS.get(case.state, "info"),
+        kind=words.kind(case.state),
         next_step=_next_step(case.state, viewer),
         facts=tuple([one async for one in _facts(tx, shown)]),
         answers=(Rows(say("schooling.application.answers"), tuple(_answers(shown))),),

@@ -17,7 +17,7 @@ from amtsbus.postgres import Tx
 from schooling import store
 from schooling.desk import applications
 from schooling.desk.actions import Sent, Shown, carry_out, offered, said_places
-from schooling.desk.words import EnrolmentWords, kind_of
+from schooling.desk.words import EnrolmentWords
 from schooling.domain.child import Child
 from schooling.domain.enrolment import Enrolment, Party, Target, admit
 from schooling.domain.events import Document
@@ -71,7 +71,7 @@ class SchoolingDesk:
                 applicant=f"{row.given_names} {row.family_name}",
                 procedure=words.procedure(row.school_year, early_entry=row.early_entry),
                 state=words.state(case.state),
-                kind=kind_of(case.state),
+                kind=words.kind(case.state),
                 next_step=next_step(case.state, viewer),
                 words=words,
             )
@@ -102,7 +102,7 @@ class SchoolingDesk:
             words=words,
             procedure=words.procedure(enrolment.school_year, early_entry=enrolment.early_entry),
             applicant=f"{child.given_names} {child.family_name}",
-            kind=kind_of(case.state),
+            kind=words.kind(case.state),
             next_step=next_step(case.state, words.viewer),
             facts=tuple(_facts(enrolment, references, words)),
             answers=(_child(child, words), *_wishes(enrolment, words)),

@@ -1,15 +1,13 @@
 """What the codes of an enrolment are called."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 from typing import Final
 
 from amtsbus.casework.case import Decision, HistoryEntry
 from amtsbus.desk.due import Kind
 from amtsbus.desk.words import KeyedWords
-from amtsbus.web.languages import written_date
 
 from schooling.domain.application import Evidence, Ground
 from schooling.domain.enrolment import RefusalGround
@@ -38,16 +36,13 @@ _REASONS: Final[Mapping[str, StrEnum]] = {
 """The codes that a line of the history gives as its reason."""
 
 
-def kind_of(state: str) -> Kind:
-    """How a state looks at a glance."""
-    return _KINDS.get(state, "info")
-
-
 @dataclass(frozen=True, slots=True)
 class EnrolmentWords(KeyedWords):
     """The school administration's words, in the viewer's language."""
 
     prefix = "schooling"
+    kinds = _KINDS
+    keys = KEYS
 
     def reason(self, entry: HistoryEntry) -> str | None:
         """Why: always codes, since nobody can write anything here."""
@@ -74,14 +69,6 @@ class EnrolmentWords(KeyedWords):
         """That there is none of something."""
         return self.viewer.say("schooling.none")
 
-    def code(self, code: StrEnum) -> str:
-        """A code of the vocabulary."""
-        return self.viewer.say(f"{KEYS[type(code)]}{code}")
-
-    def codes(self, codes: Iterable[StrEnum]) -> str:
-        """Several codes in one line."""
-        return ", ".join(self.code(code) for code in codes)
-
     def school_year(self, school_year: int) -> str:
         """A school year: `2026/27`."""
         return f"{school_year}/{(school_year + 1) % 100:02d}"
@@ -94,7 +81,3 @@ class EnrolmentWords(KeyedWords):
     def yes(self, value: bool) -> str:
         """Yes or no."""
         return self.viewer.say("schooling.yes") if value else self.viewer.say("schooling.no")
-
-    def day(self, day: date) -> str:
-        """A day as it is written."""
-        return written_date(self.viewer.language, day)
